@@ -1,0 +1,183 @@
+"""Classification: which distributions a public index can give again at run time, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from overflow.errors import InputFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from overflow.lockfile import LockedPackage, Lockfile, Source
+    from overflow.measure import Distribution
+    from overflow.target import Target
+
+PYPI = "https://pypi.org/simple"
+"""The one index that is public without being named (uv's default)."""
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+class Visibility(str, Enum):
+    """Whether a distribution can be fetched from a public index at run time."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """One distribution's visibility, and how we know."""
+
+    visibility: Visibility
+    reason: str
+    """For people: `on pypi.org`, `git source`, `no wheel for python3.12 on x86_64`."""
+    index: str | None = None
+    """The public index it is on."""
+    hashes: tuple[str, ...] = ()
+    """sha256 of each locked wheel that the target accepts, sorted; only of public ones."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it may be deferred at all."""
+        return self.visibility is Visibility.PUBLIC
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Scheme, host and port of an index: what makes it the one that was named."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def origin(url: str) -> Origin | None:
+    """The origin of an http(s) URL, or None; never looks at anything but the parsed host."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        return None
+    host = parts.hostname.rstrip(".").lower()
+    return Origin(scheme=parts.scheme, host=host, port=port or DEFAULT_PORTS[parts.scheme])
+
+
+def public_indexes(extra: Sequence[str]) -> Mapping[Origin, str]:
+    """PyPI and the indexes that the user calls public, each under its origin.
+
+    Raises InputFault `index-invalid` for what is no URL, or needs a password (not public then).
+    """
+    found: dict[Origin, str] = {}
+    for url in (PYPI, *extra):
+        place = origin(url)
+        if place is None or "@" in urlsplit(url).netloc:
+            raise InputFault(
+                "index-invalid",
+                "--public-index: expected an http(s) URL without user name or password",
+                hint=f"write it as in {PYPI}",
+            )
+        found[place] = url
+    return found
+
+
+def classify(
+    distributions: Iterable[Distribution],
+    *,
+    lock: Lockfile,
+    project: str,
+    target: Target,
+    indexes: Mapping[Origin, str],
+    added: frozenset[str] = frozenset(),
+) -> dict[str, Verdict]:
+    """A verdict for each distribution, by name.
+
+    lock: where each came from; project: the project's own name; indexes: as of public_indexes();
+    added: names that overflow itself put there (adapters).
+    """
+    return {
+        distribution.name: _verdict(distribution, lock, project, target, indexes, added)
+        for distribution in distributions
+    }
+
+
+def _verdict(  # noqa: PLR0913, PLR0911, PLR0917 - each line is one rule, in order
+    distribution: Distribution,
+    lock: Lockfile,
+    project: str,
+    target: Target,
+    indexes: Mapping[Origin, str],
+    added: frozenset[str],
+) -> Verdict:
+    if distribution.name == project:
+        return _private("the project itself")
+    if distribution.name in added:
+        return _private("added by overflow")
+    if not distribution.recorded:
+        return _private("files without a RECORD")
+    candidates = lock.candidates(distribution.name, distribution.version)
+    if not candidates:
+        return _private("not in uv.lock")
+    homes = {_index_of(package.source, indexes) for package in candidates}
+    if None in homes or len(homes) > 1:
+        # One of a forked lock's entries could be the installed one: the private one wins.
+        return _private(_why_private(candidates, indexes))
+    hashes = _acceptable_hashes(candidates, target)
+    if not hashes:
+        return _private(f"no hashed wheel for {target.runtime} on {target.architecture}")
+    home = homes.pop()
+    assert home is not None  # noqa: S101 - for the type checker: None was ruled out above
+    return Verdict(
+        visibility=Visibility.PUBLIC,
+        reason=f"on {home.host}",
+        index=indexes[home],
+        hashes=hashes,
+    )
+
+
+def _private(reason: str) -> Verdict:
+    return Verdict(visibility=Visibility.PRIVATE, reason=reason)
+
+
+def _index_of(source: Source | None, indexes: Mapping[Origin, str]) -> Origin | None:
+    if source is None or source.kind != "registry":
+        return None
+    place = origin(source.location)
+    return place if place in indexes else None
+
+
+def _why_private(
+    candidates: tuple[LockedPackage, ...], indexes: Mapping[Origin, str]
+) -> str:
+    for package in candidates:
+        if _index_of(package.source, indexes) is None:
+            return _source_text(package.source)
+    return "locked from several indexes"
+
+
+def _source_text(source: Source | None) -> str:
+    if source is None:
+        return "no source in uv.lock"
+    if source.kind != "registry":
+        return f"{source.kind} source"
+    place = origin(source.location)
+    return f"other index: {place.host}" if place else "other index: a local folder"
+
+
+def _acceptable_hashes(candidates: tuple[LockedPackage, ...], target: Target) -> tuple[str, ...]:
+    return tuple(
+        sorted(
+            {
+                wheel.sha256
+                for package in candidates
+                for wheel in package.wheels
+                if wheel.sha256 is not None and target.accepts(wheel.filename)
+            }
+        )
+    )

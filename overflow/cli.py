@@ -1,0 +1,139 @@
+"""The command line: options in, exit code out. Faults are caught here and nowhere else."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from overflow import __version__, pipeline
+from overflow.console import Console, plain
+from overflow.errors import ExitCode, Fault, InputFault
+from overflow.inputs import OPTIONS, Inputs, read_inputs
+from overflow.report import Report, to_json, to_text
+from overflow.uv import Uv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+DESCRIPTION = """\
+Turns a uv-locked Python project into an AWS Lambda bundle, also when its packages are larger than
+the 250 MB that Lambda takes: what can be had from PyPI is then installed when the function starts.
+"""
+
+EPILOG = """\
+exit codes: 0 fine, 1 a bug of overflow, 2 the input is at fault, 3 too large whatever we do,
+4 uv or the package index failed. Each option is also read from the environment: --threshold-mb
+from OVERFLOW_THRESHOLD_MB, and so on.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`overflow ...`; gives the exit code."""
+    arguments = _parser().parse_args(argv)
+    return _guarded(lambda: _run(vars(arguments), os.environ))
+
+
+def main_from_environment() -> int:
+    """`python entrypoint.py`: a build whose every setting is an OVERFLOW_ variable."""
+    return _guarded(lambda: _run({"command": "build"}, os.environ))
+
+
+def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]) -> ExitCode:
+    console = Console(sys.stderr)
+    tools = pipeline.Tools(uv=Uv.bundled(environ), console=console, environ=environ)
+    if given["command"] == "plan":
+        inputs = read_inputs(given, environ, writes=False)
+        report = pipeline.plan(inputs, tools)
+        sys.stdout.write(to_json(report) if given["json"] else plain(to_text(report)))
+    else:
+        inputs = read_inputs(given, environ, writes=True)
+        report = _build(inputs, tools)
+    return report.exit_code
+
+
+def _build(inputs: Inputs, tools: pipeline.Tools) -> Report:
+    assert inputs.output is not None  # noqa: S101 - for the type checker: checked as it was read
+    report = pipeline.build(inputs, inputs.output, tools)
+    sys.stdout.write(plain(to_text(report)))
+    if report.written is None:
+        tools.console.say(f"No bundle was written; why: {inputs.output / 'summary.md'}")
+    else:
+        tools.console.say(f"Upload {inputs.output / 'function.zip'}")
+    return report
+
+
+def _guarded(work: Callable[[], ExitCode]) -> int:
+    console = Console(sys.stderr)
+    try:
+        return int(work())
+    except Fault as fault:
+        console.fault(fault)
+        return int(fault.exit_code)
+    except OSError as error:
+        console.fault(
+            InputFault(
+                "file-system",
+                f"{error.filename or 'the file system'}: {error.strerror or error}",
+                hint="check its rights and the free space, then run again",
+            )
+        )
+        return int(ExitCode.INPUT)
+    except KeyboardInterrupt:
+        console.say("Interrupted: nothing was changed.")
+        return int(ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - a bug of ours: say so, with all there is to know
+        console.say(traceback.format_exc())
+        console.say(f"error[bug]: this is a bug of overflow {__version__}: please report it")
+        return int(ExitCode.BUG)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="overflow",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"overflow {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    build = commands.add_parser(
+        "build", help="build the bundle", description="Build DIR/bundle and DIR/function.zip."
+    )
+    build.add_argument(
+        "--output",
+        metavar="DIR",
+        help="folder for bundle/, function.zip, report.json and summary.md; outside the project",
+    )
+    plan = commands.add_parser(
+        "plan",
+        help="say what a build would do",
+        description="Install and measure as a build does, print the plan, and write nothing.",
+    )
+    plan.add_argument("--json", action="store_true", help="print it as report.json has it")
+    for command in (build, plan):
+        _add_options(command)
+    return parser
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "project", nargs="?", metavar="PROJECT", help="folder with pyproject.toml (default: here)"
+    )
+    command.add_argument(
+        "--no-runtime-install",
+        action="store_true",
+        help="vendor everything, whatever its size, and judge it against the limit",
+    )
+    for option in OPTIONS:
+        default = f" (default: {option.default})" if option.default else ""
+        command.add_argument(
+            option.flag,
+            dest=option.key,
+            action="append" if option.repeats else "store",
+            metavar=option.metavar or None,
+            choices=option.choices or None,
+            help=option.help + default + ("; may be repeated" if option.repeats else ""),
+        )

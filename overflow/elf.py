@@ -1,0 +1,69 @@
+"""ELF: what a shared object asks of the machine it is loaded on."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedObject:
+    """What the header and the dynamic section of one file say."""
+
+    machine: str
+    glibc: tuple[int, int]
+    """The newest GLIBC_ symbol version it needs; (0, 0) where it needs none."""
+    search_folders: tuple[str, ...]
+    """RPATH and RUNPATH entries below $ORIGIN, relative to the tree's root."""
+
+
+def read_shared_object(root: Path, path: str) -> SharedObject | None:
+    """The shared object at root/path, or None where the file is no ELF file."""
+    with (root / path).open("rb") as stream:
+        if stream.read(4) != b"\x7fELF":
+            return None
+        stream.seek(0)
+        try:
+            elf = ELFFile(stream)
+            return SharedObject(
+                machine=MACHINES.get(elf["e_machine"], str(elf["e_machine"])),
+                glibc=max(_glibc_versions(elf), default=(0, 0)),
+                search_folders=tuple(_search_folders(elf, posixpath.dirname(path))),
+            )
+        except (ELFError, ValueError, KeyError):
+            return None  # a damaged file is the business of whoever imports it
+
+
+def _glibc_versions(elf: ELFFile) -> Iterator[tuple[int, int]]:
+    for section in elf.iter_sections():
+        if isinstance(section, GNUVerNeedSection):
+            for _, needed in section.iter_versions():
+                for version in needed:
+                    name, _, number = str(version.name).partition("_")
+                    parts = number.split(".")
+                    if name == "GLIBC" and all(part.isdigit() for part in parts[:2]):
+                        yield int(parts[0]), int(parts[1])
+
+
+def _search_folders(elf: ELFFile, origin: str) -> Iterator[str]:
+    for section in elf.iter_sections():
+        if isinstance(section, DynamicSection):
+            for tag in section.iter_tags():
+                if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
+                    text = tag.rpath if tag.entry.d_tag == "DT_RPATH" else tag.runpath
+                    for entry in text.split(":"):
+                        if entry.startswith(("$ORIGIN", "${ORIGIN}")):
+                            below = entry.replace("${ORIGIN}", "$ORIGIN")[len("$ORIGIN") :]
+                            yield posixpath.normpath(f"{origin}/{below}")

@@ -1,0 +1,217 @@
+"""Environment: the locked project, installed by uv for the target, in a folder of our own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from overflow.elf import read_shared_object
+from overflow.errors import InputFault, UvFault
+from overflow.limits import LARGEST_LOCK, LARGEST_PYPROJECT, in_megabytes
+from overflow.lockfile import Lockfile, parse_lock
+from overflow.project import Project, parse_project, parse_toml
+from overflow.resources import adapter_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from overflow.measure import Distribution, Measurement
+    from overflow.target import Target
+    from overflow.uv import Uv
+
+GENERATED_NAME = "requirements-txt"
+GENERATED = """\
+[project]
+name = "requirements-txt"
+version = "0"
+requires-python = "=={version}.*"
+dependencies = []
+
+[tool.uv]
+package = false
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked:
+    """A project that uv can sync: where its pyproject.toml is, and its lock."""
+
+    folder: Path
+    lock: Lockfile
+    made: str = ""
+    """What was made because it was not there, for people."""
+
+
+def read_project(folder: Path) -> Project | None:
+    """The project in `folder`; None where it has a requirements.txt and no pyproject.toml."""
+    path = folder / "pyproject.toml"
+    if not path.exists() and (folder / "requirements.txt").is_file():
+        return None
+    content = _read(path, LARGEST_PYPROJECT, "pyproject-missing", "create it with `uv init`")
+    return parse_project(parse_toml(content, "pyproject.toml", "pyproject-invalid"))
+
+
+def read_pinned_python(folder: Path) -> str | None:
+    """The text of the project's .python-version, if it has one."""
+    path = folder / ".python-version"
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8", errors="replace").split()
+    return lines[0] if lines else None
+
+
+def lock_project(folder: Path, *, uv: Uv, python: Path, keep: bool) -> Locked:
+    """The project's lock, checked; made with uv where there is none.
+
+    keep: whether a lock that is made stays in the project. Raises InputFault for a lock that is
+    stale or cannot be read, UvFault where uv cannot make one.
+    """
+    path = find_lock(folder)
+    if path is not None:
+        lock = read_lock(path)
+        uv.check_lock(folder, python)
+        return Locked(folder=folder, lock=lock)
+    uv.lock(folder, python)
+    path = find_lock(folder)
+    if path is None:
+        raise UvFault("lock-failed", "uv made no uv.lock", hint="run `uv lock` to see why")
+    try:
+        lock = read_lock(path)
+    finally:
+        if not keep:
+            path.unlink()
+    kept = "commit it" if keep else "not kept"
+    return Locked(folder=folder, lock=lock, made=f"there was no uv.lock: made one ({kept})")
+
+
+def requirements_project() -> Project:
+    """What stands in for pyproject.toml where there is a requirements.txt only."""
+    return Project(
+        name=GENERATED_NAME, requires_python=None, extras=frozenset(), groups=frozenset()
+    )
+
+
+def lock_requirements(folder: Path, work: Path, uv: Uv, python: Path, target: Target) -> Locked:
+    """A project around requirements.txt, made in `work` and locked there."""
+    work.mkdir(parents=True)
+    text = GENERATED.format(version=target.version)
+    (work / "pyproject.toml").write_text(text, encoding="utf-8")
+    uv.add_requirements(work, folder / "requirements.txt", python)
+    return Locked(
+        folder=work,
+        lock=read_lock(work / "uv.lock"),
+        made="there was no pyproject.toml: locked requirements.txt for this build",
+    )
+
+
+def find_lock(folder: Path) -> Path | None:
+    """The project's uv.lock: beside its pyproject.toml, or that of the workspace it is in."""
+    for place in (folder, *folder.parents):
+        if (place / "uv.lock").is_file() and (place == folder or _is_workspace(place)):
+            return place / "uv.lock"
+    return None
+
+
+def read_lock(path: Path) -> Lockfile:
+    """The lock at `path`; raises InputFault."""
+    content = _read(path, LARGEST_LOCK, "lock-missing", "make it with `uv lock`")
+    return parse_lock(parse_toml(content, "uv.lock", "lock-invalid"))
+
+
+def add_adapters(folder: Path, names: Sequence[str]) -> frozenset[str]:
+    """Put adapters into site-packages that the project does not bring; gives their names."""
+    there = {
+        canonicalize_name(path.name.partition("-")[0]) for path in folder.glob("*.dist-info")
+    }
+    missing = frozenset(name for name in names if name not in there)
+    for name in missing:
+        for path, content in adapter_files(name).items():
+            place = folder / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+    return missing
+
+
+def site_packages(environment: Path, target: Target) -> Path:
+    """Where an environment for the target keeps what is installed."""
+    return environment / "lib" / f"python{target.version}" / "site-packages"
+
+
+def search_folders(measurement: Measurement, distribution: Distribution) -> frozenset[str]:
+    """Folders in which the distribution's shared objects look for others, by relative RPATH."""
+    return frozenset(
+        folder
+        for path in _shared_objects(distribution)
+        if (found := read_shared_object(measurement.root, path)) is not None
+        for folder in found.search_folders
+    )
+
+
+def check_loadable(measurement: Measurement, target: Target) -> None:
+    """Raise InputFault `built-for-another-machine` where something was built for this host only.
+
+    Wheels from an index carry a tag that uv has compared with the target. One that was built here
+    (tag `linux_*`) says nothing of the glibc it needs, so its shared objects are asked.
+    """
+    for distribution in measurement.distributions:
+        if any(tag.rpartition("-")[2].startswith("linux_") for tag in distribution.tags):
+            for path in _shared_objects(distribution):
+                _check_shared_object(measurement.root, path, distribution, target)
+
+
+def _check_shared_object(
+    root: Path, path: str, distribution: Distribution, target: Target
+) -> None:
+    found = read_shared_object(root, path)
+    if found is None:
+        return
+    if found.machine != target.machine:
+        problem = f"is for {found.machine}, the function runs on {target.machine}"
+    elif found.glibc > target.glibc:
+        needs, has = (".".join(map(str, glibc)) for glibc in (found.glibc, target.glibc))
+        problem = f"needs glibc {needs}, {target.runtime} has {has}"
+    else:
+        return
+    raise InputFault(
+        "built-for-another-machine",
+        f"{distribution.name} {distribution.version} was built from source here, and its"
+        f" {path} {problem}",
+        hint="use a version that has a wheel for Lambda, or build on Amazon Linux of the target",
+    )
+
+
+def _shared_objects(distribution: Distribution) -> Sequence[str]:
+    return [path for path in distribution.files if path.endswith(".so") or ".so." in path]
+
+
+def _is_workspace(folder: Path) -> bool:
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return False
+    content = _read(path, LARGEST_PYPROJECT, "pyproject-missing", "")
+    tool = parse_toml(content, str(path), "pyproject-invalid").get("tool")
+    uv = tool.get("uv") if isinstance(tool, dict) else None
+    return isinstance(uv, dict) and "workspace" in uv
+
+
+def _read(path: Path, largest: int, missing: str, hint: str) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > largest:
+                raise InputFault(
+                    f"{path.stem if path.name == 'uv.lock' else 'pyproject'}-too-large",
+                    f"{path.name}: {in_megabytes(size)}, at most {in_megabytes(largest)} is read",
+                    hint="this is not what uv writes: make it anew",
+                )
+            return stream.read()
+    except FileNotFoundError as error:
+        raise InputFault(missing, f"{path}: does not exist", hint=hint) from error
+    except OSError as error:
+        raise InputFault(
+            "not-readable", f"{path}: cannot be read: {error.strerror}", hint="mend its rights"
+        ) from error

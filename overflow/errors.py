@@ -1,0 +1,49 @@
+"""What can go wrong, as one tree: a stable code, a message, a hint and an exit code each.
+
+Every code is explained in docs/errors.md; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """What the process ends with. The numbers are part of the interface."""
+
+    OK = 0
+    BUG = 1
+    INPUT = 2
+    TOO_LARGE = 3
+    UV = 4
+    INTERRUPTED = 130
+
+
+class Fault(Exception):
+    """Something a person can cause and mend: never shown as a traceback.
+
+    `code` is stable and in kebab-case, `message` says what and where, `hint` what to do,
+    `details` holds another program's own words (uv's, say), which may be long.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+
+    def __init__(self, code: str, message: str, *, hint: str, details: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+
+class InputFault(Fault):
+    """The project, the lock, an option or a path is at fault."""
+
+    exit_code = ExitCode.INPUT
+
+
+class UvFault(Fault):
+    """uv, or the package index behind it, failed."""
+
+    exit_code = ExitCode.UV

@@ -1,0 +1,106 @@
+"""Generated: the files of a bundle that are neither the project's nor a distribution's."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from overflow import __version__
+from overflow.classify import PYPI
+from overflow.installer import UV_VERSION, installer_for
+from overflow.plan import Support
+from overflow.requirements import requirements_text
+from overflow.resources import runtime_files, templates_folder
+from overflow.runtime.manifest import (
+    INSTALLER_FILE,
+    MANIFEST_FILE,
+    REQUIREMENTS_FILE,
+    Deferred,
+    Manifest,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from overflow.classify import Verdict
+    from overflow.handler import Handler
+    from overflow.installer import Installer
+    from overflow.measure import Distribution
+    from overflow.target import Target
+
+TRAMPOLINE = "overflow_trampoline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated:
+    """Text files by path, and the installer if one is needed."""
+
+    files: Mapping[str, bytes]
+    installer: Installer | None
+
+    @property
+    def size(self) -> int:
+        """Bytes they add to a bundle, the installer's included."""
+        installer = self.installer.size if self.installer else 0
+        return installer + sum(map(len, self.files.values()))
+
+
+def generate(
+    *,
+    target: Target,
+    handler: Handler,
+    deferred: Sequence[Distribution],
+    verdicts: dict[str, Verdict],
+) -> Generated:
+    """What a bundle needs that defers these distributions (perhaps none)."""
+    requirements = requirements_text(deferred, verdicts)
+    manifest = Manifest(
+        build=_build_id(requirements, target),
+        python=target.version,
+        handler=handler.name,
+        interface=handler.interface,
+        deferred=_deferred(deferred, verdicts) if deferred else None,
+    )
+    files = {f"_overflow/{name}": content for name, content in runtime_files().items()}
+    files[MANIFEST_FILE] = to_json(manifest).encode()
+    files[f"{TRAMPOLINE}.py"] = _trampoline(handler).encode()
+    if deferred:
+        files[REQUIREMENTS_FILE] = requirements.encode()
+    return Generated(files=files, installer=installer_for(target) if deferred else None)
+
+
+def support(resident: Generated, deferring: Generated) -> Support:
+    """The sizes that a plan weighs."""
+    return Support(resident=resident.size, deferring=deferring.size)
+
+
+def _build_id(requirements: str, target: Target) -> str:
+    content = "\n".join((requirements, target.runtime, target.architecture, UV_VERSION))
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _deferred(deferred: Sequence[Distribution], verdicts: dict[str, Verdict]) -> Deferred:
+    indexes = {verdicts[distribution.name].index for distribution in deferred}
+    return Deferred(
+        count=len(deferred),
+        size=sum(distribution.size for distribution in deferred),
+        indexes=tuple(sorted(index for index in indexes if index and index != PYPI)),
+    )
+
+
+def _trampoline(handler: Handler) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(templates_folder()),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Python source, with a checked name put into a string
+    )
+    template = environment.get_template("trampoline.py")
+    return template.render(handler=handler.name, version=__version__)
+
+
+__all__ = ["INSTALLER_FILE", "TRAMPOLINE", "Generated", "generate", "support"]

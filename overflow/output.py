@@ -1,0 +1,91 @@
+"""Output: the folder that a build writes to, all of it or nothing.
+
+Everything is made aside, in a folder of its own below the output, and moved into place at the
+end by rename; a build that fails or is interrupted leaves an earlier result as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overflow.errors import InputFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUNDLE = "bundle"
+ZIP = "function.zip"
+REPORT = "report.json"
+SUMMARY = "summary.md"
+
+
+@contextmanager
+def staging(output: Path, project: Path) -> Iterator[Path]:
+    """A new folder below `output`, gone afterwards; with an output that held nothing, that too.
+
+    Raises InputFault where the output is inside the project (it would be bundled the next time),
+    the project inside it, or where it cannot be written.
+    """
+    _check_place(output, project)
+    was_there = output.is_dir()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".overflow-", dir=output))
+    except OSError as error:
+        raise InputFault(
+            "output-unwritable",
+            f"--output: {output} cannot be written: {error.strerror}",
+            hint="name a folder that you may write to",
+        ) from error
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        if not was_there and not any(output.iterdir()):
+            output.rmdir()
+
+
+def publish(aside: Path, output: Path) -> None:
+    """Move what a build made aside into the output, in place of an earlier result."""
+    for name in (BUNDLE, ZIP, SUMMARY, REPORT):
+        made = aside / name
+        if made.exists():
+            earlier = output / name
+            if earlier.exists() or earlier.is_symlink():
+                earlier.rename(aside / f"earlier-{name}")
+            made.rename(earlier)
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1024 * 1024):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _check_place(output: Path, project: Path) -> None:
+    real_output, real_project = os.path.realpath(output), os.path.realpath(project)
+    if _is_within(real_output, real_project):
+        raise InputFault(
+            "output-inside-project",
+            f"--output: {output} is inside the project {project}",
+            hint="name a folder outside of it: what is inside would be bundled the next time",
+        )
+    if _is_within(real_project, os.path.join(real_output, BUNDLE)):
+        raise InputFault(
+            "output-inside-project",
+            f"--output: the project {project} is inside {output}/{BUNDLE}, which is replaced",
+            hint="name another folder",
+        )
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder

@@ -1,0 +1,236 @@
+"""Plan: where each distribution goes, decided once; report and bundle both obey it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from overflow.limits import TMP_MAXIMUM_MB, Limits, in_megabytes, megabytes, tmp_needed_mb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from overflow.classify import Verdict
+    from overflow.grouping import Group
+    from overflow.measure import Distribution
+
+
+class Where(str, Enum):
+    """Where a distribution's files are when the function starts."""
+
+    VENDORED = "vendored"
+    DEFERRED = "deferred"
+
+
+class Outcome(str, Enum):
+    """What the plan comes to."""
+
+    FITS = "fits"
+    OVERFLOWS = "overflows"
+    TOO_LARGE = "too-large"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """One distribution, and why it is where it is."""
+
+    name: str
+    version: str
+    size: int
+    where: Where
+    verdict: Verdict
+    note: str = ""
+    """Said where a public distribution stays although others leave."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Support:
+    """Bytes that overflow itself adds to a bundle."""
+
+    resident: int
+    """Trampoline, runtime package and manifest of a bundle that defers nothing."""
+    deferring: int
+    """The same with uv and its requirements, where everything that may be deferred is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The decision. Sizes are bytes."""
+
+    outcome: Outcome
+    strategy: str
+    placements: tuple[Placement, ...]
+    project_size: int
+    support_size: int
+    limits: Limits
+    bound_by: str
+    """The rule that made the outcome what it is, for people."""
+    remedies: tuple[str, ...] = ()
+    """What to do about an outcome that is too large."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def vendored_size(self) -> int:
+        """What lies unpacked in `_vendor`."""
+        return self._sum(Where.VENDORED)
+
+    @property
+    def deferred_size(self) -> int:
+        """What is installed into /tmp at cold start."""
+        return self._sum(Where.DEFERRED)
+
+    @property
+    def bundle_size(self) -> int:
+        """What Lambda counts: the sum of the bundle's files."""
+        return self.project_size + self.vendored_size + self.support_size
+
+    @property
+    def deferred(self) -> tuple[Placement, ...]:
+        """The placements that are deferred, by name."""
+        return tuple(place for place in self.placements if place.where is Where.DEFERRED)
+
+    def _sum(self, where: Where) -> int:
+        return sum(place.size for place in self.placements if place.where is where)
+
+
+def deferrable(
+    groups: Sequence[Group], verdicts: Mapping[str, Verdict]
+) -> tuple[frozenset[str], Mapping[str, str]]:
+    """The names that may leave, and a note for each public one that may not.
+
+    A group leaves as a whole or not at all, so one private member keeps the others.
+    """
+    leaving: set[str] = set()
+    notes: dict[str, str] = {}
+    for group in groups:
+        private = sorted(name for name in group if not verdicts[name].is_public)
+        if not private:
+            leaving |= group
+        else:
+            kept = (name for name in group if verdicts[name].is_public)
+            notes.update(dict.fromkeys(kept, f"shares files' folders with {private[0]}"))
+    return frozenset(leaving), notes
+
+
+def decide(
+    distributions: Sequence[Distribution],
+    *,
+    verdicts: Mapping[str, Verdict],
+    groups: Sequence[Group],
+    project_size: int,
+    support: Support,
+    limits: Limits,
+    runtime_install: bool,
+) -> Plan:
+    """The plan of strategy `defer`.
+
+    At most the threshold: all vendored. Above it: every public distribution is deferred, unless
+    run-time install is off or nothing would be won. A bundle over the limit is TOO_LARGE.
+    """
+    leaving, notes = deferrable(groups, verdicts)
+    resident = Plan(
+        outcome=Outcome.FITS,
+        strategy="defer",
+        placements=_placements(distributions, verdicts, frozenset(), {}),
+        project_size=project_size,
+        support_size=support.resident,
+        limits=limits,
+        bound_by=f"at most {in_megabytes(limits.threshold)}: everything is vendored",
+    )
+    if resident.bundle_size <= limits.threshold:
+        return resident
+    if not runtime_install:
+        return _all_vendored(resident)
+    deferring = replace(
+        resident,
+        outcome=Outcome.OVERFLOWS,
+        placements=_placements(distributions, verdicts, leaving, notes),
+        support_size=support.deferring,
+        bound_by=f"over {in_megabytes(limits.threshold)}: public distributions are deferred",
+    )
+    if resident.bundle_size <= limits.limit and deferring.bundle_size >= resident.bundle_size:
+        return replace(
+            resident,
+            bound_by="over the threshold, under the limit, and deferring would save nothing",
+        )
+    return _checked(deferring if leaving else resident, has_public=bool(leaving))
+
+
+def _placements(
+    distributions: Sequence[Distribution],
+    verdicts: Mapping[str, Verdict],
+    leaving: frozenset[str],
+    notes: Mapping[str, str],
+) -> tuple[Placement, ...]:
+    return tuple(
+        Placement(
+            name=distribution.name,
+            version=distribution.version,
+            size=distribution.size,
+            where=Where.DEFERRED if distribution.name in leaving else Where.VENDORED,
+            verdict=verdicts[distribution.name],
+            note=notes.get(distribution.name, ""),
+        )
+        for distribution in distributions
+    )
+
+
+def _all_vendored(plan: Plan) -> Plan:
+    if plan.bundle_size <= plan.limits.limit:
+        return replace(plan, bound_by="over the threshold, under the limit; run-time install is off")
+    return replace(
+        plan,
+        outcome=Outcome.TOO_LARGE,
+        bound_by=f"over the limit of {in_megabytes(plan.limits.limit)}, and run-time install is off",
+        remedies=(
+            "turn run-time install on: drop --no-runtime-install, or set OVERFLOW_RUNTIME_INSTALL=1"
+            " or VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1",
+        ),
+    )
+
+
+def _checked(plan: Plan, *, has_public: bool) -> Plan:
+    """The plan of a deferring bundle, held against the limit and against /tmp."""
+    limit = in_megabytes(plan.limits.limit)
+    if plan.bundle_size > plan.limits.limit:
+        what = "what cannot be deferred" if has_public else "nothing can be deferred, and all of it"
+        return replace(
+            plan,
+            outcome=Outcome.TOO_LARGE,
+            bound_by=f"{what} takes {in_megabytes(plan.bundle_size)}, over the limit of {limit}",
+            remedies=_remedies(plan),
+        )
+    if plan.deferred_size > megabytes(TMP_MAXIMUM_MB):
+        return replace(
+            plan,
+            outcome=Outcome.TOO_LARGE,
+            bound_by=f"the overflow of {in_megabytes(plan.deferred_size)} is larger than any /tmp",
+            remedies=("remove distributions, or split the function",),
+        )
+    needed = tmp_needed_mb(plan.deferred_size)
+    if megabytes(needed) > plan.limits.tmp:
+        return replace(
+            plan,
+            warnings=(
+                f"the overflow takes {in_megabytes(plan.deferred_size)} of /tmp, which has"
+                f" {in_megabytes(plan.limits.tmp)}: set EphemeralStorage to {needed} MB or more"
+                " (and MAXIMISE_TMP_SPACE=1 here, once that is done)",
+            ),
+        )
+    return plan
+
+
+def _remedies(plan: Plan) -> tuple[str, ...]:
+    stay = [place for place in plan.placements if place.where is Where.VENDORED]
+    largest = sorted(stay, key=lambda place: (-place.size, place.name))[:3]
+    named = ", ".join(f"{place.name} ({in_megabytes(place.size)})" for place in largest)
+    advice = [f"make the largest that stay smaller, or publish them: {named}"] if named else []
+    if plan.project_size > plan.limits.limit // 10:
+        advice.append(
+            f"the project's own files take {in_megabytes(plan.project_size)}: leave out what"
+            " the function does not need with --exclude"
+        )
+    if plan.limits.layers:
+        advice.append(f"layers take {in_megabytes(plan.limits.layers)} of the limit")
+    return tuple(advice)

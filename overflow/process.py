@@ -1,0 +1,74 @@
+"""Process: the one door to other programs."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+PASSED_ON = frozenset(
+    "PATH HOME USER LOGNAME LANG LANGUAGE TZ TMPDIR SHELL NETRC SOURCE_DATE_EPOCH"
+    " SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE"
+    " HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY"
+    " CC CXX CPP AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKEFLAGS PKG_CONFIG_PATH"
+    " LD_LIBRARY_PATH LIBRARY_PATH CPATH RUSTFLAGS SSH_AUTH_SOCK PYENV_ROOT".split()
+)
+PASSED_ON_PREFIXES = ("LC_", "UV_", "GIT_", "XDG_", "CARGO_", "RUSTUP_", "CMAKE_", "MATURIN_")
+"""What uv, git and build back ends need. Tokens and keys of CI are not in it (see docs)."""
+
+NOT_PASSED_ON = frozenset(
+    # What would make uv do something else than it is asked here.
+    "UV_FROZEN UV_LOCKED UV_NO_SYNC UV_PYTHON UV_PROJECT UV_WORKING_DIR UV_COMPILE_BYTECODE"
+    " UV_PROJECT_ENVIRONMENT UV_LINK_MODE UV_DEV UV_NO_DEV UV_NO_GROUP UV_NO_DEFAULT_GROUPS"
+    " UV_NO_BINARY UV_NO_EDITABLE UV_SYSTEM_PYTHON UV_TARGET UV_MANAGED_PYTHON"
+    " UV_PYTHON_PREFERENCE UV_PUBLISH_TOKEN UV_PUBLISH_PASSWORD UV_PUBLISH_USERNAME"
+    " UV_EXTRA UV_GROUP UV_ALL_EXTRAS UV_ALL_GROUPS UV_ISOLATED UV_PYTHON_PLATFORM".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """How a program ended."""
+
+    exit_code: int
+    output: str
+    """Its standard output."""
+    errors: str
+    """Its standard error."""
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of our environment that a child may see."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if (name.upper() in PASSED_ON or name.startswith(PASSED_ON_PREFIXES))
+        and name not in NOT_PASSED_ON
+    }
+
+
+def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Completed:
+    """Run a program to its end, with no standard input; it dies with us on Ctrl-C.
+
+    Raises OSError where it cannot be started.
+    """
+    with subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    ) as child:
+        try:
+            output, errors = child.communicate()
+        except BaseException:
+            child.kill()
+            raise
+    return Completed(exit_code=child.returncode, output=output, errors=errors)

@@ -1,0 +1,196 @@
+"""Report: the plan and what came of it, for machines (report.json) and for people."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from overflow import __version__
+from overflow.errors import ExitCode
+from overflow.generated import TRAMPOLINE
+from overflow.limits import MIB, ZIP_DIRECT_MB, in_megabytes, megabytes, tmp_needed_mb
+from overflow.plan import Outcome, Placement, Plan
+from overflow.resources import templates_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overflow.handler import Handler
+    from overflow.target import Target
+
+SCHEMA = 1
+"""Version of report.json; its JSON schema is docs/report.schema.json."""
+
+BAR = 40
+"""Characters of the bar in the summary."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a build left behind."""
+
+    bundle_bytes: int
+    """Sum of the bundle's files as they are on disk."""
+    zip_bytes: int
+    zip_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything there is to say of one build or plan."""
+
+    project: str
+    target: Target
+    handler: Handler
+    plan: Plan
+    notes: tuple[str, ...]
+    """What was made or left out on the way, for people."""
+    written: Written | None
+    seconds: Mapping[str, float]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process ends with."""
+        return ExitCode.TOO_LARGE if self.plan.outcome is Outcome.TOO_LARGE else ExitCode.OK
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """The plan's, and what concerns the upload."""
+        written = self.written
+        if written is None or written.zip_bytes <= megabytes(ZIP_DIRECT_MB):
+            return self.plan.warnings
+        through_s3 = (
+            f"function.zip has {in_megabytes(written.zip_bytes)}: over {ZIP_DIRECT_MB} MB it must"
+            " be uploaded through S3"
+        )
+        return (*self.plan.warnings, through_s3)
+
+
+def to_json(report: Report) -> str:
+    """report.json, as docs/report.schema.json describes it."""
+    plan = report.plan
+    content = {
+        "schema": SCHEMA,
+        "overflow_version": __version__,
+        "project": report.project,
+        "outcome": plan.outcome.value,
+        "exit_code": int(report.exit_code),
+        "strategy": plan.strategy,
+        "bound_by": plan.bound_by,
+        "remedies": list(plan.remedies),
+        "warnings": list(report.warnings),
+        "notes": list(report.notes),
+        "target": {
+            "runtime": report.target.runtime,
+            "architecture": report.target.architecture,
+            "glibc": ".".join(map(str, report.target.glibc)),
+        },
+        "function": {
+            "handler": f"{TRAMPOLINE}.handler",
+            "calls": report.handler.name,
+            "interface": report.handler.interface,
+            "ephemeral_storage_mb": tmp_needed_mb(plan.deferred_size),
+        },
+        "limits": {
+            "threshold_bytes": plan.limits.threshold,
+            "limit_bytes": plan.limits.limit,
+            "layers_bytes": plan.limits.layers,
+            "tmp_bytes": plan.limits.tmp,
+        },
+        "sizes": _sizes(plan),
+        "distributions": [_distribution(place) for place in by_size(plan)],
+        "artifact": _artifact(report.written),
+        "seconds": {key: round(value, 3) for key, value in report.seconds.items()},
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _sizes(plan: Plan) -> dict[str, int]:
+    return {
+        "installed_bytes": plan.vendored_size + plan.deferred_size,
+        "project_bytes": plan.project_size,
+        "vendored_bytes": plan.vendored_size,
+        "support_bytes": plan.support_size,
+        "bundle_bytes": plan.bundle_size,
+        "deferred_bytes": plan.deferred_size,
+    }
+
+
+def _distribution(place: Placement) -> dict[str, Any]:
+    return {
+        "name": place.name,
+        "version": place.version,
+        "bytes": place.size,
+        "visibility": place.verdict.visibility.value,
+        "reason": place.verdict.reason,
+        "placement": place.where.value,
+        "note": place.note,
+    }
+
+
+def _artifact(written: Written | None) -> dict[str, Any] | None:
+    if written is None:
+        return None
+    return {
+        "bundle": "bundle",
+        "bundle_bytes": written.bundle_bytes,
+        "zip": "function.zip",
+        "zip_bytes": written.zip_bytes,
+        "zip_sha256": written.zip_sha256,
+    }
+
+
+def by_size(plan: Plan) -> list[Placement]:
+    """The placements, largest first."""
+    return sorted(plan.placements, key=lambda place: (-place.size, place.name))
+
+
+def to_markdown(report: Report) -> str:
+    """summary.md: the verdict first, then the figures."""
+    return _render("summary.md", report, escape=markdown)
+
+
+def to_text(report: Report) -> str:
+    """The same for a terminal, in few lines."""
+    return _render("plan.txt", report, escape=str)
+
+
+def _render(template: str, report: Report, *, escape: Any) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(templates_folder()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - Markdown and text: each value goes through `safe`
+    )
+    environment.filters["mb"] = in_megabytes
+    environment.filters["safe"] = escape
+    return environment.get_template(template).render(
+        report=report,
+        plan=report.plan,
+        rows=by_size(report.plan),
+        trampoline=f"{TRAMPOLINE}.handler",
+        ephemeral_mb=tmp_needed_mb(report.plan.deferred_size),
+        bar=bar(report.plan.bundle_size, report.plan.limits.limit),
+        total=report.plan.vendored_size + report.plan.deferred_size,
+        mib=MIB,
+    )
+
+
+def bar(size: int, limit: int) -> str:
+    """`size` against `limit` in block characters; full where it is over."""
+    filled = BAR if limit <= 0 else min(BAR, round(BAR * size / limit))
+    return "█" * filled + "░" * (BAR - filled)
+
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&@:$!\x00-\x1f\x7f]|(?<=www)\.", re.IGNORECASE)
+
+
+def markdown(text: str) -> str:
+    """`text` so that GitHub shows it as it is: no markup, link, mention, cell or line of its own."""
+    return _MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", text)

@@ -1,0 +1,74 @@
+"""Manifest: the one contract between the build and the start of a bundle.
+
+The build writes it as `_overflow/manifest.json`; the trampoline reads it before anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SCHEMA = 1
+"""Raised when an older runtime package could misread a newer manifest."""
+
+OVERFLOW_FOLDER = "/tmp/_vc_deps_overflow"  # noqa: S108 - Lambda's one writable folder, by design
+"""Where deferred distributions are installed; the name is the origin document's."""
+
+VENDOR_FOLDER = "_vendor"
+MANIFEST_FILE = "_overflow/manifest.json"
+REQUIREMENTS_FILE = "_uv/_runtime_requirements.txt"
+INSTALLER_FILE = "_uv/uv"
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """What is installed at cold start."""
+
+    count: int
+    """Number of distributions."""
+    size: int
+    """Bytes they take in /tmp once installed."""
+    indexes: tuple[str, ...]
+    """Public indexes beside uv's default one."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One bundle, as its start needs to know it."""
+
+    build: str
+    """Identifies what is installed: two bundles with the same one can share an overflow."""
+    python: str
+    """`3.12`: the Python whose wheels are in the bundle."""
+    handler: str
+    """`package.module:attribute`."""
+    interface: str
+    """How to call it: `function`, `wsgi`, `asgi`, or `auto` (look at it once imported)."""
+    overflow_folder: str = OVERFLOW_FOLDER
+    deferred: Deferred | None = None
+
+
+def to_json(manifest: Manifest) -> str:
+    """The manifest as text, the same for the same manifest."""
+    content = {"schema": SCHEMA, **asdict(manifest)}
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"
+
+
+def from_json(text: str) -> Manifest:
+    """The manifest in `text`. Raises ValueError for another schema or a missing field."""
+    content: dict[str, Any] = json.loads(text)
+    schema = content.pop("schema", None)
+    if schema != SCHEMA:
+        raise ValueError(f"manifest.json has schema {schema!r}, this runtime reads {SCHEMA}")
+    deferred = content.pop("deferred", None)
+    try:
+        return Manifest(deferred=_deferred(deferred), **content)
+    except TypeError as error:
+        raise ValueError(f"manifest.json is not one of this runtime's: {error}") from error
+
+
+def _deferred(content: dict[str, Any] | None) -> Deferred | None:
+    if content is None:
+        return None
+    return Deferred(**{**content, "indexes": tuple(content.get("indexes", ()))})

@@ -1,0 +1,167 @@
+"""Target: the Lambda runtime that a bundle is for, and which wheels load there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import compatible_tags, cpython_tags
+
+from overflow.errors import InputFault
+from overflow.limits import RUNTIMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""AWS's name of an architecture -> the name that Linux, wheels and uv use."""
+
+LEGACY_TAGS = {(2, 5): "manylinux1", (2, 12): "manylinux2010", (2, 17): "manylinux2014"}
+"""Names of before PEP 600 for three of its tags."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One Lambda runtime: Python X.Y on an architecture, with the glibc that AWS puts there."""
+
+    python: tuple[int, int]
+    architecture: str
+
+    @property
+    def version(self) -> str:
+        """`3.12`."""
+        return f"{self.python[0]}.{self.python[1]}"
+
+    @property
+    def runtime(self) -> str:
+        """Lambda's name of the runtime: `python3.12`."""
+        return f"python{self.version}"
+
+    @property
+    def machine(self) -> str:
+        """Linux's name of the architecture."""
+        return MACHINES[self.architecture]
+
+    @property
+    def glibc(self) -> tuple[int, int]:
+        """The glibc of the runtime."""
+        return RUNTIMES[self.python]
+
+    @property
+    def manylinux(self) -> tuple[int, int]:
+        """The newest manylinux that uv can be asked for and that is not above the glibc.
+
+        uv knows 2.17, 2.28 and 2.31-2.40, so for glibc 2.26 the answer is 2.17.
+        """
+        return self.glibc if self.glibc >= (2, 31) else (2, 17)
+
+    @property
+    def uv_platform(self) -> str:
+        """The value of uv's --python-platform: `x86_64-manylinux_2_34`."""
+        major, minor = self.manylinux
+        return f"{self.machine}-manylinux_{major}_{minor}"
+
+    @cached_property
+    def _tags(self) -> frozenset[str]:
+        platforms = list(self._platforms())
+        interpreter = f"cp{self.python[0]}{self.python[1]}"
+        own = cpython_tags(self.python, platforms=platforms)
+        pure = compatible_tags(self.python, interpreter, platforms)
+        return frozenset(str(tag) for tags in (own, pure) for tag in tags)
+
+    def _platforms(self) -> Iterator[str]:
+        major, newest = self.manylinux
+        for minor in range(newest, 4, -1):
+            yield f"manylinux_{major}_{minor}_{self.machine}"
+            legacy = LEGACY_TAGS.get((major, minor))
+            if legacy and (self.machine == "x86_64" or legacy == "manylinux2014"):
+                yield f"{legacy}_{self.machine}"
+
+    def accepts(self, wheel: str) -> bool:
+        """Whether a wheel of this file name loads in the runtime (PEP 425 tags, PEP 600)."""
+        stem, dash, rest = wheel.removesuffix(".whl").rpartition("-")
+        stem, abi_dash, abi = stem.rpartition("-")
+        _, python_dash, python = stem.rpartition("-")
+        if not (dash and abi_dash and python_dash and wheel.endswith(".whl")):
+            return False
+        return _any_accepted(self, python, abi, rest)
+
+
+@lru_cache(maxsize=None)
+def _any_accepted(target: Target, python: str, abi: str, platform: str) -> bool:
+    # Thousands of wheels share a few hundred triples: this keeps large locks cheap.
+    accepted = target._tags  # noqa: SLF001 - the cached half of Target.accepts
+    return any(
+        f"{one_python}-{one_abi}-{one_platform}" in accepted
+        for one_python in python.split(".")
+        for one_abi in abi.split(".")
+        for one_platform in platform.split(".")
+    )
+
+
+def choose_python(
+    *, asked: str | None, pinned: str | None, requires_python: str | None
+) -> tuple[int, int]:
+    """The Python to build for: as asked, else `.python-version`, else the newest that fits.
+
+    asked: `--python`; pinned: the text of `.python-version`; requires_python: of pyproject.toml.
+    Raises InputFault where none of Lambda's Pythons satisfies all of them.
+    """
+    allowed = [python for python in RUNTIMES if _satisfies(python, requires_python)]
+    if asked is None and pinned is not None:
+        found = _parse(pinned)
+        if found in allowed:
+            return found
+    if asked is None:
+        if not allowed:
+            raise InputFault(
+                "python-not-supported",
+                f"pyproject.toml, project.requires-python: {requires_python!r} admits none of"
+                f" Lambda's Pythons ({_known()})",
+                hint="widen requires-python, and lock again with `uv lock`",
+            )
+        return max(allowed)
+    python = _parse(asked)
+    if python is None or python not in RUNTIMES:
+        raise InputFault(
+            "python-not-supported",
+            f"--python: {asked!r} is not a Python that Lambda runs",
+            hint=f"choose one of {_known()}",
+        )
+    if python not in allowed:
+        raise InputFault(
+            "python-not-supported",
+            f"--python: {asked!r} is outside requires-python ({requires_python!r}) of"
+            " pyproject.toml",
+            hint="choose another Python, or widen requires-python and run `uv lock`",
+        )
+    return python
+
+
+def _known() -> str:
+    return ", ".join(f"{major}.{minor}" for major, minor in RUNTIMES)
+
+
+def _parse(text: str) -> tuple[int, int] | None:
+    parts = text.strip().removeprefix("cpython").lstrip("@-").removeprefix("python").split(".")
+    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _satisfies(python: tuple[int, int], requires_python: str | None) -> bool:
+    if requires_python is None:
+        return True
+    try:
+        specifiers = SpecifierSet(requires_python)
+    except InvalidSpecifier as error:
+        raise InputFault(
+            "pyproject-invalid",
+            f"pyproject.toml, project.requires-python: {requires_python!r} is not a version"
+            " specifier",
+            hint='write it as in `requires-python = ">=3.12"`',
+        ) from error
+    # Lambda runs some patch release of each: ">=3.12.4" must not exclude 3.12.
+    return any(specifiers.contains(f"{python[0]}.{python[1]}.{patch}") for patch in range(100))

@@ -1,0 +1,74 @@
+"""Tree: the regular files below a folder, with their sizes; links are never followed out of it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overflow.errors import InputFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """A folder's files by relative POSIX path, in sorted order, and what was left out of it."""
+
+    root: Path
+    sizes: Mapping[str, int]
+    skipped_links: tuple[str, ...]
+    """Links to folders, to nothing, or out of the tree."""
+
+    @property
+    def size(self) -> int:
+        """Sum of the files' bytes: what Lambda counts."""
+        return sum(self.sizes.values())
+
+
+def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
+    """The files below `root`; `skip(path, is_folder)` leaves a file or a whole folder out.
+
+    A link to a regular file inside the tree counts as that file, with its size.
+    Raises InputFault `not-readable` for a folder that cannot be listed.
+    """
+    top = os.path.realpath(root)
+    sizes: dict[str, int] = {}
+    skipped: list[str] = []
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            entries = list(os.scandir(f"{top}/{folder}"))
+        except OSError as error:
+            raise InputFault(
+                "not-readable",
+                f"{folder or root}: cannot be listed: {error.strerror}",
+                hint="give yourself the right to read it, or leave it out with --exclude",
+            ) from error
+        for entry in entries:
+            path = folder + entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if skip(path, is_folder):
+                continue
+            if is_folder:
+                pending.append(f"{path}/")
+            elif entry.is_symlink() and not _is_file_inside(entry.path, top):
+                skipped.append(path)
+            else:
+                status = entry.stat()
+                if stat.S_ISREG(status.st_mode):  # sockets and pipes have no place in a zip
+                    sizes[path] = status.st_size
+    return Tree(
+        root=Path(top),
+        sizes={path: sizes[path] for path in sorted(sizes)},
+        skipped_links=tuple(sorted(skipped)),
+    )
+
+
+def _is_file_inside(link: str, top: str) -> bool:
+    target = os.path.realpath(link)
+    return target.startswith(top + os.sep) and Path(target).is_file()
