@@ -159,5 +159,3 @@ def zip_sizes(path: Path) -> Mapping[str, int]:
     """Each member of a zip and its unpacked bytes: what Lambda will count."""
     with zipfile.ZipFile(path) as archive:
         return {info.filename: info.file_size for info in archive.infolist()}
-
-

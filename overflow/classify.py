@@ -107,7 +107,7 @@ def classify(
     }
 
 
-def _verdict(  # noqa: PLR0913, PLR0911, PLR0917 - each line is one rule, in order
+def _verdict(  # noqa: PLR0911 - each line is one rule, in order
     distribution: Distribution,
     lock: Lockfile,
     project: str,
@@ -152,9 +152,7 @@ def _index_of(source: Source | None, indexes: Mapping[Origin, str]) -> Origin | 
     return place if place in indexes else None
 
 
-def _why_private(
-    candidates: tuple[LockedPackage, ...], indexes: Mapping[Origin, str]
-) -> str:
+def _why_private(candidates: tuple[LockedPackage, ...], indexes: Mapping[Origin, str]) -> str:
     for package in candidates:
         if _index_of(package.source, indexes) is None:
             return _source_text(package.source)

@@ -52,7 +52,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """One line."""
-        print(plain(text), file=self._stream, flush=True)  # noqa: T201 - the one place that prints
+        print(plain(text), file=self._stream, flush=True)
 
     def warn(self, text: str) -> None:
         """One line that asks for attention."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+SEARCH_TAGS = {"DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
+"""Entries of the dynamic section that name folders to search, and pyelftools' names for them."""
+
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
 
 
@@ -61,9 +64,12 @@ def _search_folders(elf: ELFFile, origin: str) -> Iterator[str]:
     for section in elf.iter_sections():
         if isinstance(section, DynamicSection):
             for tag in section.iter_tags():
-                if tag.entry.d_tag in ("DT_RPATH", "DT_RUNPATH"):
-                    text = tag.rpath if tag.entry.d_tag == "DT_RPATH" else tag.runpath
-                    for entry in text.split(":"):
-                        if entry.startswith(("$ORIGIN", "${ORIGIN}")):
-                            below = entry.replace("${ORIGIN}", "$ORIGIN")[len("$ORIGIN") :]
-                            yield posixpath.normpath(f"{origin}/{below}")
+                attribute = SEARCH_TAGS.get(tag.entry.d_tag)
+                if attribute is not None:
+                    yield from _below_origin(getattr(tag, attribute), origin)
+
+
+def _below_origin(text: str, origin: str) -> Iterator[str]:
+    for entry in text.replace("${ORIGIN}", "$ORIGIN").split(":"):
+        if entry.startswith("$ORIGIN"):
+            yield posixpath.normpath(f"{origin}/{entry[len('$ORIGIN') :]}")

@@ -124,9 +124,7 @@ def read_lock(path: Path) -> Lockfile:
 
 def add_adapters(folder: Path, names: Sequence[str]) -> frozenset[str]:
     """Put adapters into site-packages that the project does not bring; gives their names."""
-    there = {
-        canonicalize_name(path.name.partition("-")[0]) for path in folder.glob("*.dist-info")
-    }
+    there = {canonicalize_name(path.name.partition("-")[0]) for path in folder.glob("*.dist-info")}
     missing = frozenset(name for name in names if name not in there)
     for name in missing:
         for path, content in adapter_files(name).items():
@@ -163,9 +161,7 @@ def check_loadable(measurement: Measurement, target: Target) -> None:
                 _check_shared_object(measurement.root, path, distribution, target)
 
 
-def _check_shared_object(
-    root: Path, path: str, distribution: Distribution, target: Target
-) -> None:
+def _check_shared_object(root: Path, path: str, distribution: Distribution, target: Target) -> None:
     found = read_shared_object(root, path)
     if found is None:
         return

@@ -41,9 +41,7 @@ def read_project_files(root: Path, *, exclude: Sequence[str], include: Sequence[
     def skip(path: str, is_folder: bool) -> bool:  # noqa: FBT001 - read_tree's signature
         if is_folder:
             # With --include a folder that is left out may hold a file that is wanted.
-            return reserved.match_file(f"{path}/") or (
-                not include and rules.match_file(f"{path}/")
-            )
+            return reserved.match_file(f"{path}/") or (not include and rules.match_file(f"{path}/"))
         return rules.match_file(path) or reserved.match_file(path)
 
     return read_tree(root, skip)

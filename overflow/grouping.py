@@ -65,7 +65,7 @@ def _join_by_rpath(
 def _find(parent: dict[str, str], name: str) -> str:
     while parent[name] != name:
         parent[name] = parent[parent[name]]  # halves the way for the next look-up
-        name = parent[name]  # noqa: PLW2901
+        name = parent[name]
     return name
 
 

@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
-from overflow.limits import LIMIT_MB, THRESHOLD_MB, TMP_DEFAULT_MB, TMP_MAXIMUM_MB
-from overflow.limits import Limits, megabytes
+from overflow.limits import (
+    LIMIT_MB,
+    THRESHOLD_MB,
+    TMP_DEFAULT_MB,
+    TMP_MAXIMUM_MB,
+    Limits,
+    megabytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,9 +103,7 @@ OPTIONS = (
         repeats=True,
         help="dependency group to include (none is by default, dev neither)",
     ),
-    Option(
-        flag="--extra", metavar="NAME", repeats=True, help="extra of the project to include"
-    ),
+    Option(flag="--extra", metavar="NAME", repeats=True, help="extra of the project to include"),
     Option(
         flag="--public-index",
         metavar="URL",
@@ -148,9 +152,7 @@ def read_inputs(
 
     writes: whether an output folder is needed. Raises InputFault `option-invalid`.
     """
-    one = {
-        option.key: _one(option, given, environ) for option in OPTIONS if not option.repeats
-    }
+    one = {option.key: _one(option, given, environ) for option in OPTIONS if not option.repeats}
     many = {option.key: _many(option, given, environ) for option in OPTIONS if option.repeats}
     project = Path(_text(given, environ, "project") or ".").absolute()
     output = _text(given, environ, "output")

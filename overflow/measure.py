@@ -97,9 +97,7 @@ def _dist_infos(tree: Tree) -> list[str]:
     ]
 
 
-def _read(
-    tree: Tree, info: str, owners: dict[str, str], packages: set[str]
-) -> Distribution | None:
+def _read(tree: Tree, info: str, owners: dict[str, str], packages: set[str]) -> Distribution | None:
     metadata = HeaderParser().parsestr(_text(tree, f"{info}/METADATA"))
     name = canonicalize_name(str(metadata.get("Name", "")))
     if not name:

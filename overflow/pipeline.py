@@ -156,9 +156,7 @@ def _target(inputs: Inputs, project: Project) -> Target:
 
 def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Decision:
     with tools.console.step("measure", "Measuring") as retitle:
-        files = read_project_files(
-            inputs.project, exclude=inputs.exclude, include=inputs.include
-        )
+        files = read_project_files(inputs.project, exclude=inputs.exclude, include=inputs.include)
         handler = find_handler(inputs.handler, partial(_source, files, installed.site_packages))
         added = env.add_adapters(installed.site_packages, handler.adapters)
         measurement = measure(installed.site_packages)
@@ -179,7 +177,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Decision:
     )
 
 
-def _plan(  # noqa: PLR0913, PLR0917 - the six values that a plan is made of
+def _plan(
     inputs: Inputs,
     installed: Installed,
     handler: Handler,
@@ -236,9 +234,7 @@ def _write(decision: Decision, aside: Path, tools: Tools) -> Written:
         write_zip(archive, bundle.members(), environ=tools.environ)
         size = archive.stat().st_size
         retitle(f"Compressed function.zip: {in_megabytes(size)}")
-    return Written(
-        bundle_bytes=bundle.size, zip_bytes=size, zip_sha256=output.sha256(archive)
-    )
+    return Written(bundle_bytes=bundle.size, zip_bytes=size, zip_sha256=output.sha256(archive))
 
 
 def _search_folders(
@@ -257,9 +253,7 @@ def _source(files: Tree, site_packages: Path, path: str) -> bytes | None:
     return installed.read_bytes() if installed.is_file() else None
 
 
-def _check_not_empty(
-    measurement: Measurement, project: Project, added: frozenset[str]
-) -> None:
+def _check_not_empty(measurement: Measurement, project: Project, added: frozenset[str]) -> None:
     own = {project.name, UNOWNED, *added}
     if all(distribution.name in own for distribution in measurement.distributions):
         raise InputFault(

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from overflow.measure import Distribution
 
 
+TURN_ON = (
+    "turn run-time install on: drop --no-runtime-install, or set OVERFLOW_RUNTIME_INSTALL=1 or"
+    " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1"
+)
+
+
 class Where(str, Enum):
     """Where a distribution's files are when the function starts."""
 
@@ -178,15 +184,15 @@ def _placements(
 
 def _all_vendored(plan: Plan) -> Plan:
     if plan.bundle_size <= plan.limits.limit:
-        return replace(plan, bound_by="over the threshold, under the limit; run-time install is off")
+        return replace(
+            plan, bound_by="over the threshold, under the limit; run-time install is off"
+        )
+    limit = in_megabytes(plan.limits.limit)
     return replace(
         plan,
         outcome=Outcome.TOO_LARGE,
-        bound_by=f"over the limit of {in_megabytes(plan.limits.limit)}, and run-time install is off",
-        remedies=(
-            "turn run-time install on: drop --no-runtime-install, or set OVERFLOW_RUNTIME_INSTALL=1"
-            " or VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1",
-        ),
+        bound_by=f"over the limit of {limit}, and run-time install is off",
+        remedies=(TURN_ON,),
     )
 
 
@@ -209,16 +215,14 @@ def _checked(plan: Plan, *, has_public: bool) -> Plan:
             remedies=("remove distributions, or split the function",),
         )
     needed = tmp_needed_mb(plan.deferred_size)
-    if megabytes(needed) > plan.limits.tmp:
-        return replace(
-            plan,
-            warnings=(
-                f"the overflow takes {in_megabytes(plan.deferred_size)} of /tmp, which has"
-                f" {in_megabytes(plan.limits.tmp)}: set EphemeralStorage to {needed} MB or more"
-                " (and MAXIMISE_TMP_SPACE=1 here, once that is done)",
-            ),
-        )
-    return plan
+    if megabytes(needed) <= plan.limits.tmp:
+        return plan
+    warning = (
+        f"the overflow takes {in_megabytes(plan.deferred_size)} of /tmp, which has"
+        f" {in_megabytes(plan.limits.tmp)}: set EphemeralStorage to {needed} MB or more"
+        " (and MAXIMISE_TMP_SPACE=1 here, once that is done)"
+    )
+    return replace(plan, warnings=(warning,))
 
 
 def _remedies(plan: Plan) -> tuple[str, ...]:

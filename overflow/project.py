@@ -36,9 +36,7 @@ def parse_toml(text: bytes, file: str, code: str) -> dict[str, Any]:
             hint="save the file as UTF-8 text",
         ) from error
     except tomli.TOMLDecodeError as error:
-        raise InputFault(
-            code, f"{file}: not valid TOML: {error}", hint=_toml_hint(file)
-        ) from error
+        raise InputFault(code, f"{file}: not valid TOML: {error}", hint=_toml_hint(file)) from error
     except RecursionError as error:
         raise InputFault(
             code, f"{file}: nested too deeply to be read", hint=_toml_hint(file)
@@ -59,7 +57,8 @@ def parse_project(mapping: Mapping[str, Any]) -> Project:
     table = mapping.get("project")
     if table is None:
         raise _invalid(
-            "has no [project] table", hint="add one (PEP 621), or name the workspace member to build"
+            "has no [project] table",
+            hint="add one (PEP 621), or name the workspace member to build",
         )
     if not isinstance(table, dict):
         raise _invalid("project: expected a table", hint="write it as [project]")

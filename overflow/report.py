@@ -192,5 +192,5 @@ _MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&@:$!\x00-\x1f\x7f]|(?<=www)\.", re.IG
 
 
 def markdown(text: str) -> str:
-    """`text` so that GitHub shows it as it is: no markup, link, mention, cell or line of its own."""
+    """`text` as GitHub shows it unchanged: no markup, link, mention, cell or line of its own."""
     return _MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", text)

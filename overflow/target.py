@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -89,7 +89,7 @@ class Target:
         return _any_accepted(self, python, abi, rest)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _any_accepted(target: Target, python: str, abi: str, platform: str) -> bool:
     # Thousands of wheels share a few hundred triples: this keeps large locks cheap.
     accepted = target._tags  # noqa: SLF001 - the cached half of Target.accepts

@@ -88,8 +88,11 @@ class Uv:
     ) -> None:
         """Install the locked project for the target. Raises UvFault `install-failed`."""
         chosen = [f"--extra={name}" for name in extras] + [f"--group={name}" for name in groups]
-        command = ["sync", "--frozen", "--no-dev", "--no-editable", "--link-mode", "hardlink"]
+        command = ["sync", "--frozen", "--no-default-groups", "--no-editable"]
+        if "dev" not in groups:
+            command.append("--no-dev")
         platform = ["--python", str(python), "--python-platform", target.uv_platform]
+        platform += ["--link-mode", "hardlink"]
         own = {"UV_PROJECT_ENVIRONMENT": str(environment), "UV_NO_INSTALLER_METADATA": "1"}
         done = self._run([*command, *platform, *chosen], project, own)
         if done.exit_code != 0:

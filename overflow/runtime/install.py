@@ -31,9 +31,9 @@ ROOM = 1.02
 """Free space asked for, per byte installed: what uv keeps beside the files is small."""
 
 PASSED_ON = frozenset(
-    "PATH LANG LC_ALL TZ SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY"
-    " UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST UV_NATIVE_TLS"
-    " UV_REQUEST_TIMEOUT UV_SYSTEM_CERTS".split()
+    "PATH LANG LC_ALL TZ SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY"
+    " NO_PROXY UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST"
+    " UV_NATIVE_TLS UV_REQUEST_TIMEOUT UV_SYSTEM_CERTS".split()
 )
 PASSED_ON_PREFIXES = ("UV_CONCURRENT_", "UV_HTTP_", "UV_INDEX")
 """What uv may see of the function's environment: its secrets are none of uv's business."""
@@ -77,7 +77,7 @@ def _install(manifest: Manifest, deferred: Deferred, root: str) -> None:
     _remove(work)
     _remove(folder)
     _check_room(os.path.dirname(folder), deferred)
-    os.makedirs(f"{work}/tmp")
+    os.makedirs(f"{work}/home")
     try:
         _run_uv(_command(deferred, root, work), _environment(os.environ, work))
         os.rename(f"{work}/tree", folder)
@@ -129,8 +129,8 @@ def _environment(environ: Mapping[str, str], work: str) -> dict[str, str]:
     # Lambda's HOME is not there or not writable, and the rest of /tmp is not ours to fill.
     return {
         **passed,
-        "HOME": work,
-        "TMPDIR": f"{work}/tmp",
+        "HOME": f"{work}/home",
+        "TMPDIR": f"{work}/home",
         "UV_NO_INSTALLER_METADATA": "1",
         "UV_PYTHON_DOWNLOADS": "never",
     }
@@ -138,7 +138,7 @@ def _environment(environ: Mapping[str, str], work: str) -> dict[str, str]:
 
 def _run_uv(command: list[str], environment: dict[str, str]) -> None:
     try:
-        done = subprocess.run(  # noqa: S603 - a list, of our own making
+        done = subprocess.run(
             command,
             env=environment,
             stdin=subprocess.DEVNULL,

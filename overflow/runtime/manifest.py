@@ -12,7 +12,7 @@ from typing import Any
 SCHEMA = 1
 """Raised when an older runtime package could misread a newer manifest."""
 
-OVERFLOW_FOLDER = "/tmp/_vc_deps_overflow"  # noqa: S108 - Lambda's one writable folder, by design
+OVERFLOW_FOLDER = "/tmp/_vc_deps_overflow"
 """Where deferred distributions are installed; the name is the origin document's."""
 
 VENDOR_FOLDER = "_vendor"
