@@ -132,7 +132,7 @@ def decide(
     """The plan of strategy `defer`.
 
     At most the threshold: all vendored. Above it: every public distribution is deferred, unless
-    run-time install is off or nothing would be won. A bundle over the limit is TOO_LARGE.
+    run-time install is off or deferring cannot help. A bundle over the limit is TOO_LARGE.
     """
     leaving, notes = deferrable(groups, verdicts)
     resident = Plan(
@@ -155,12 +155,10 @@ def decide(
         support_size=support.deferring,
         bound_by=f"over {in_megabytes(limits.threshold)}: public distributions are deferred",
     )
-    if resident.bundle_size <= limits.limit and deferring.bundle_size >= resident.bundle_size:
-        return replace(
-            resident,
-            bound_by="over the threshold, under the limit, and deferring would save nothing",
-        )
-    return _checked(deferring if leaving else resident, has_public=bool(leaving))
+    if not leaving or resident.bundle_size <= limits.limit < deferring.bundle_size:
+        # uv itself takes room: where it is the straw that breaks the limit, better without it.
+        return _checked(resident, why="nothing can be deferred, and all of it")
+    return _checked(deferring, why="what cannot be deferred")
 
 
 def _placements(
@@ -196,15 +194,14 @@ def _all_vendored(plan: Plan) -> Plan:
     )
 
 
-def _checked(plan: Plan, *, has_public: bool) -> Plan:
-    """The plan of a deferring bundle, held against the limit and against /tmp."""
+def _checked(plan: Plan, *, why: str) -> Plan:
+    """The plan of a bundle over the threshold, held against the limit and against /tmp."""
     limit = in_megabytes(plan.limits.limit)
     if plan.bundle_size > plan.limits.limit:
-        what = "what cannot be deferred" if has_public else "nothing can be deferred, and all of it"
         return replace(
             plan,
             outcome=Outcome.TOO_LARGE,
-            bound_by=f"{what} takes {in_megabytes(plan.bundle_size)}, over the limit of {limit}",
+            bound_by=f"{why} takes {in_megabytes(plan.bundle_size)}, over the limit of {limit}",
             remedies=_remedies(plan),
         )
     if plan.deferred_size > megabytes(TMP_MAXIMUM_MB):
@@ -214,6 +211,8 @@ def _checked(plan: Plan, *, has_public: bool) -> Plan:
             bound_by=f"the overflow of {in_megabytes(plan.deferred_size)} is larger than any /tmp",
             remedies=("remove distributions, or split the function",),
         )
+    if plan.outcome is Outcome.FITS:
+        return replace(plan, bound_by="over the threshold, under the limit; deferring cannot help")
     needed = tmp_needed_mb(plan.deferred_size)
     if megabytes(needed) <= plan.limits.tmp:
         return plan

@@ -1,0 +1,3 @@
+"""A git dependency."""
+
+STANDARD = 1.19

@@ -1,0 +1,5 @@
+"""A path dependency."""
+
+
+def entry(account, amount):
+    return {"account": account, "amount": amount}

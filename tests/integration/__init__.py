@@ -1,0 +1,1 @@
+"""Tests that run real programs: uv, and the Lambda runtime client."""
