@@ -60,6 +60,8 @@ def _build(inputs: Inputs, tools: pipeline.Tools) -> Report:
     sys.stdout.write(plain(to_text(report)))
     if report.written is None:
         tools.console.say(f"No bundle was written; why: {inputs.output / 'summary.md'}")
+        if (inputs.output / "bundle").exists():
+            tools.console.warn(f"the bundle in {inputs.output} is that of an earlier build")
     else:
         tools.console.say(f"Upload {inputs.output / 'function.zip'}")
     return report

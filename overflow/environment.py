@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from overflow.project import Project, parse_project, parse_toml
 from overflow.resources import adapter_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from overflow.measure import Distribution, Measurement
@@ -64,11 +65,10 @@ def read_pinned_python(folder: Path) -> str | None:
     return lines[0] if lines else None
 
 
-def lock_project(folder: Path, *, uv: Uv, python: Path, keep: bool) -> Locked:
+def lock_project(folder: Path, *, uv: Uv, python: Path) -> Locked:
     """The project's lock, checked; made with uv where there is none.
 
-    keep: whether a lock that is made stays in the project. Raises InputFault for a lock that is
-    stale or cannot be read, UvFault where uv cannot make one.
+    Raises InputFault for a lock that is stale or cannot be read, UvFault where uv cannot make one.
     """
     path = find_lock(folder)
     if path is not None:
@@ -79,13 +79,20 @@ def lock_project(folder: Path, *, uv: Uv, python: Path, keep: bool) -> Locked:
     path = find_lock(folder)
     if path is None:
         raise UvFault("lock-failed", "uv made no uv.lock", hint="run `uv lock` to see why")
+    made = "there was no uv.lock: made one with uv (commit it, and builds are repeatable)"
+    return Locked(folder=folder, lock=read_lock(path), made=made)
+
+
+@contextmanager
+def lock_taken_back(folder: Path) -> Iterator[None]:
+    """Removes at the end a uv.lock that was made meanwhile, for what must change nothing."""
+    before = find_lock(folder)
     try:
-        lock = read_lock(path)
+        yield
     finally:
-        if not keep:
-            path.unlink()
-    kept = "commit it" if keep else "not kept"
-    return Locked(folder=folder, lock=lock, made=f"there was no uv.lock: made one ({kept})")
+        made = find_lock(folder)
+        if before is None and made is not None:
+            made.unlink()
 
 
 def requirements_project() -> Project:

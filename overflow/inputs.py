@@ -226,8 +226,8 @@ def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:
     layers = _size("--layers-mb", one["layers_mb"])
     large = _switch(environ, ORIGIN_TMP)
     return Limits(
-        threshold=_size("--threshold-mb", one["threshold_mb"]) - layers,
-        limit=_size("--limit-mb", one["limit_mb"]) - layers,
+        threshold=max(0, _size("--threshold-mb", one["threshold_mb"]) - layers),
+        limit=max(0, _size("--limit-mb", one["limit_mb"]) - layers),
         layers=layers,
         tmp=megabytes(TMP_MAXIMUM_MB if large else TMP_DEFAULT_MB),
     )

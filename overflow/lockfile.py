@@ -21,6 +21,8 @@ LOCK_VERSION = 1
 SOURCE_KINDS = ("registry", "git", "path", "directory", "editable", "url", "virtual")
 """What uv writes as `source = { KIND = "..." }` (uv's lock schema, version 1)."""
 
+LOCAL_KINDS = ("directory", "editable")
+
 HASH = "sha256:"
 
 
@@ -64,6 +66,15 @@ class Lockfile:
         for package in self.packages:
             found.setdefault(package.name, []).append(package)
         return found
+
+    @property
+    def local_names(self) -> tuple[str, ...]:
+        """Names of the packages that are folders on this machine."""
+        return tuple(
+            package.name
+            for package in self.packages
+            if package.source is not None and package.source.kind in LOCAL_KINDS
+        )
 
     def candidates(self, name: str, version: str) -> tuple[LockedPackage, ...]:
         """The entries that an installed distribution of this name and version can stem from."""

@@ -89,15 +89,18 @@ class Decision:
 
 def plan(inputs: Inputs, tools: Tools) -> Report:
     """Decide, report, and leave nothing behind. Raises Fault."""
-    with tempfile.TemporaryDirectory(prefix="overflow-") as work:
-        installed = _install(inputs, tools, Path(work), keep_lock=False)
+    with (
+        tempfile.TemporaryDirectory(prefix="overflow-") as work,
+        env.lock_taken_back(inputs.project),
+    ):
+        installed = _install(inputs, tools, Path(work))
         return _decide(inputs, tools, installed).report(tools.console, None)
 
 
 def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
     """Decide and write `folder`; for a plan that is TOO_LARGE the reports only. Raises Fault."""
     with output.staging(folder, inputs.project) as aside:
-        installed = _install(inputs, tools, aside / "work", keep_lock=True)
+        installed = _install(inputs, tools, aside / "work")
         decision = _decide(inputs, tools, installed)
         too_large = decision.plan.outcome is Outcome.TOO_LARGE
         written = None if too_large else _write(decision, aside, tools)
@@ -108,7 +111,7 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
     return report
 
 
-def _install(inputs: Inputs, tools: Tools, work: Path, *, keep_lock: bool) -> Installed:
+def _install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
     console, uv = tools.console, tools.uv
     with console.step("project", "Reading the project") as retitle:
         found = env.read_project(inputs.project)
@@ -119,7 +122,7 @@ def _install(inputs: Inputs, tools: Tools, work: Path, *, keep_lock: bool) -> In
         retitle(f"Read {project.name}: for {target.runtime} on {target.architecture}")
     with console.step("lock", "Checking uv.lock") as retitle:
         if found:
-            locked = env.lock_project(inputs.project, uv=uv, python=python, keep=keep_lock)
+            locked = env.lock_project(inputs.project, uv=uv, python=python)
         else:
             locked = env.lock_requirements(inputs.project, work / "project", uv, python, target)
         retitle(f"Checked uv.lock: {len(locked.lock.packages)} packages")
@@ -134,6 +137,7 @@ def _install(inputs: Inputs, tools: Tools, work: Path, *, keep_lock: bool) -> In
             target=target,
             extras=inputs.extras,
             groups=inputs.groups,
+            local=locked.lock.local_names,
         )
         retitle("Installed for the target with uv")
     return Installed(

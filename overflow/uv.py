@@ -85,9 +85,15 @@ class Uv:
         target: Target,
         extras: Sequence[str],
         groups: Sequence[str],
+        local: Sequence[str],
     ) -> None:
-        """Install the locked project for the target. Raises UvFault `install-failed`."""
+        """Install the locked project for the target. Raises UvFault `install-failed`.
+
+        local: names that are built from folders. uv keeps what it built of those until their
+        pyproject.toml changes; a bundle must have their sources as they are now.
+        """
         chosen = [f"--extra={name}" for name in extras] + [f"--group={name}" for name in groups]
+        chosen += [f"--refresh-package={name}" for name in local]
         command = ["sync", "--frozen", "--no-default-groups", "--no-editable"]
         if "dev" not in groups:
             command.append("--no-dev")

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_BACKEND = "in_tree_backend"
-_SETTINGS = "backend.json"
-_PAYLOAD = "payload"
-_PYPROJECT = f"""\
+BACKEND = "in_tree_backend"
+SETTINGS = "backend.json"
+PAYLOAD = "payload"
+PYPROJECT = f"""\
 [build-system]
 requires = []
-build-backend = "{_BACKEND}"
+build-backend = "{BACKEND}"
 backend-path = ["."]
 """
 
@@ -104,12 +104,12 @@ def make_sdist(
     metadata = _metadata(name, version, requires=requires, requires_python=requires_python)
     contents = {
         "PKG-INFO": metadata,
-        "pyproject.toml": _PYPROJECT.encode(),
-        f"{_BACKEND}.py": Path(__file__).read_bytes(),
-        _SETTINGS: json.dumps(settings, indent=1).encode(),
+        "pyproject.toml": PYPROJECT.encode(),
+        f"{BACKEND}.py": Path(__file__).read_bytes(),
+        SETTINGS: json.dumps(settings, indent=1).encode(),
     }
     for path, data in _files(name, version, files).items():
-        contents[f"{_PAYLOAD}/{path}"] = _bytes(data)
+        contents[f"{PAYLOAD}/{path}"] = _bytes(data)
 
     folder.mkdir(parents=True, exist_ok=True)
     root = f"{import_name(name)}-{version}"
@@ -134,8 +134,8 @@ def build_wheel(
     metadata_directory: str | None = None,
 ) -> str:
     """PEP 517: called in the unpacked source distribution, where this file is the backend."""
-    settings = json.loads(Path(_SETTINGS).read_bytes())
-    payload = Path(_PAYLOAD)
+    settings = json.loads(Path(SETTINGS).read_bytes())
+    payload = Path(PAYLOAD)
     tag = settings["compiled_tag"] or "py3-none-any"
     if "-" not in tag:
         python = f"cp{sys.version_info.major}{sys.version_info.minor}"

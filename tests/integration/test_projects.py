@@ -1,0 +1,218 @@
+"""Shapes of projects and locks: each case that the original system did not handle, and more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.index import LocalIndex
+from tests.support.projects import ProjectFolder, make_project, make_source_package
+from tests.support.wheels import make_wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.conftest import Built
+
+OVERFLOWING = ("--threshold-mb", "0.001")
+
+
+def test_no_lock_is_made_and_said(build: Callable[..., Built], project: ProjectFolder) -> None:
+    built = build(project)
+    assert (project.path / "uv.lock").is_file()
+    assert "there was no uv.lock" in built.report["notes"][0]
+    assert build(project).report["notes"] == []
+
+
+def test_requirements_txt_alone(build: Callable[..., Built], project: ProjectFolder) -> None:
+    (project.path / "pyproject.toml").unlink()
+    project.write("requirements.txt", "alpha==1.0\n")
+    built = build(project, *OVERFLOWING)
+    assert built.placements == {"alpha": "deferred", "beta": "deferred"}
+    assert "requirements.txt" in built.report["notes"][0]
+    assert not (project.path / "uv.lock").exists()
+
+
+def test_lock_of_a_workspace_in_a_parent_folder(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    root = make_project(
+        tmp_path / "root", more='[tool.uv.workspace]\nmembers = ["apps/*"]\n', name="root"
+    )
+    member = make_project(
+        root.path / "apps/one",
+        "alpha",
+        "sibling",
+        more="[tool.uv.sources]\nsibling = { workspace = true }\n",
+    )
+    make_source_package(root.path / "apps/sibling", "sibling")
+    built = build(member, *OVERFLOWING)
+    assert (root.path / "uv.lock").is_file()
+    assert built.placements["alpha"] == "deferred"
+    assert built.reasons["sibling"] == "editable source"
+    assert "_vendor/sibling/__init__.py" in built.files()
+
+
+def test_the_project_itself_is_vendored_and_not_required(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    folder = make_source_package(tmp_path / "project", "packaged")
+    text = (folder / "pyproject.toml").read_text("utf-8")
+    project = ProjectFolder(folder)
+    project.write("pyproject.toml", text + 'dependencies = ["alpha"]\n')
+    built = build(project, "--handler", "packaged.thing", *OVERFLOWING, exit_code=2)
+    assert "defines no 'thing'" in built.err
+    project.write("payload/packaged/__init__.py", "def thing(event, context): return 1\n")
+    built = build(project, "--handler", "packaged.thing", *OVERFLOWING)
+    assert built.reasons["packaged"] == "the project itself"
+    assert built.placements["packaged"] == "vendored"
+
+
+def test_dynamic_version(build: Callable[..., Built], tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path / "project",
+        "alpha",
+        "moving",
+        more='[tool.uv.sources]\nmoving = { path = "moving" }\n',
+    )
+    make_source_package(project.path / "moving", "moving", "3.1", dynamic=True)
+    built = build(project, *OVERFLOWING)
+    lock = (project.path / "uv.lock").read_text("utf-8")
+    assert 'name = "moving"\nsource' in lock, "uv knows no version, and says none"
+    assert built.placements["moving"] == "vendored"
+    assert built.reasons["moving"] == "directory source"
+
+
+def test_forked_lock(build: Callable[..., Built], tmp_path: Path) -> None:
+    project = make_project(
+        tmp_path / "project",
+        "gamma==1.0; sys_platform != 'linux'",
+        "gamma==2.0; sys_platform == 'linux'",
+    )
+    built = build(project, *OVERFLOWING)
+    lock = (project.path / "uv.lock").read_text("utf-8")
+    assert lock.count('name = "gamma"\nversion') == 2
+    requirements = (built.bundle / "_uv/_runtime_requirements.txt").read_text("utf-8")
+    assert requirements.startswith("gamma==2.0 ")
+
+
+def test_wheel_less_distribution_of_an_extra(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "project", "extra-one[more]")
+    built = build(project, *OVERFLOWING)
+    assert built.placements == {"extra-one": "deferred", "sourced": "vendored"}
+    assert built.reasons["sourced"] == "no hashed wheel for python3.12 on x86_64"
+
+
+def test_legacy_namespace_package_stays_together(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    project = make_project(
+        tmp_path / "project",
+        "alpha",
+        "legacy-public",
+        "legacy-private",
+        more='[tool.uv.sources]\nlegacy-private = { path = "private" }\n',
+    )
+    extend = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
+    files = {"legacy/__init__.py": extend, "legacy/private.py": "x = 1\n"}
+    make_source_package(project.path / "private", "legacy-private", files=files)
+    built = build(project, *OVERFLOWING)
+    assert built.placements["alpha"] == "deferred"
+    assert built.placements["legacy-public"] == "vendored"
+    rows = {row["name"]: row for row in built.report["distributions"]}
+    assert "legacy-private" in rows["legacy-public"]["note"]
+
+
+def test_another_index_with_a_password_is_private(
+    build: Callable[..., Built], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "other-index"
+    make_wheel(folder, "secret-sauce")
+    with LocalIndex(folder, basic_auth=("user", "pass-word")) as other:
+        more = (
+            f'[[tool.uv.index]]\nname = "corp"\nurl = "{other.url.replace("127.0.0.1", "localhost")}"'
+            '\nexplicit = true\n[tool.uv.sources]\nsecret-sauce = { index = "corp" }\n'
+        )
+        project = make_project(tmp_path / "project", "alpha", "secret-sauce", more=more)
+        monkeypatch.setenv("UV_INDEX_CORP_USERNAME", "user")
+        monkeypatch.setenv("UV_INDEX_CORP_PASSWORD", "pass-word")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        built = build(project, *OVERFLOWING)
+    assert built.placements["secret-sauce"] == "vendored"
+    assert built.reasons["secret-sauce"] == "other index: localhost"
+    for path in built.folder.rglob("*"):
+        assert path.is_dir() or b"pass-word" not in path.read_bytes(), path
+    assert "pass-word" not in built.err
+
+
+def test_wheel_that_the_runtime_cannot_load_is_not_taken(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    project = make_project(tmp_path / "project", "newer-glibc")
+    assert build(project, *OVERFLOWING).placements == {"newer-glibc": "deferred"}
+
+
+class TestGroupsAndExtras:
+    def project(self, folder: Path) -> ProjectFolder:
+        more = (
+            '[project.optional-dependencies]\nfast = ["gamma"]\n'
+            '[dependency-groups]\ndev = ["extra-one"]\nreports = ["beta"]\n'
+            '[tool.uv]\ndefault-groups = ["dev", "reports"]\n'
+        )
+        return make_project(folder, "legacy-public", more=more)
+
+    @pytest.mark.parametrize(
+        ("options", "expected"),
+        [
+            ((), {"legacy-public"}),
+            (("--extra", "fast"), {"legacy-public", "gamma"}),
+            (("--group", "reports"), {"legacy-public", "beta"}),
+            (("--group", "dev", "--group", "reports"), {"legacy-public", "beta", "extra-one"}),
+        ],
+    )
+    def test_only_what_is_asked_for(
+        self,
+        build: Callable[..., Built],
+        tmp_path: Path,
+        options: tuple[str, ...],
+        expected: set[str],
+    ) -> None:
+        built = build(self.project(tmp_path / "project"), *options)
+        assert set(built.placements) == expected
+
+
+def test_the_users_own_environment_is_left_alone(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    venv = project.path / ".venv"
+    venv.mkdir()
+    (venv / "mine").write_text("", encoding="utf-8")
+    build(project)
+    assert [path.name for path in venv.iterdir()] == ["mine"]
+
+
+def test_building_does_not_need_a_writable_home_or_the_callers_virtual_environment(
+    build: Callable[..., Built], project: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIRTUAL_ENV", "/nowhere")
+    monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", "/nowhere")
+    monkeypatch.setenv("UV_LOCKED", "1")
+    monkeypatch.setenv("UV_LINK_MODE", "symlink")
+    built = build(project)
+    assert not any(path.is_symlink() for path in built.bundle.rglob("*"))
+
+
+def test_stale_lock_names_the_command_that_mends_it(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    build(project)
+    text = (project.path / "pyproject.toml").read_text("utf-8")
+    project.write("pyproject.toml", text.replace('["alpha"]', '["alpha", "gamma"]'))
+    built = build(project, exit_code=2)
+    assert "error[lock-stale]" in built.err
+    command = f"uv lock --project {project.path}"
+    assert command in built.err
