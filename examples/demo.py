@@ -54,7 +54,7 @@ def ensure_python(uv: Path) -> Path:
         return target_python(PYTHON)
     except RuntimeError:
         say(f"There is no Python {PYTHON} here: uv downloads one")
-        subprocess.run([uv, "python", "install", PYTHON], check=True)  # noqa: S603
+        subprocess.run([uv, "python", "install", PYTHON], check=True)
         return target_python(PYTHON)
 
 

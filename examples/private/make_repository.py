@@ -50,6 +50,7 @@ def make_repository(bare: Path) -> dict[str, str]:
 
 
 def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder, as the fixed identity."""
     subprocess.run(["git", *arguments], cwd=folder, env={**os.environ, **IDENTITY}, check=True)
 
 

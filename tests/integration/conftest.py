@@ -158,14 +158,10 @@ def ric(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def start(
-    python: Path, ric: Path, index: LocalIndex, tmp_path: Path
-) -> Callable[..., LambdaRun]:
+def start(python: Path, ric: Path, index: LocalIndex, tmp_path: Path) -> Callable[..., LambdaRun]:
     """Starts a bundle under the real runtime client, with a /tmp folder of this test's own."""
 
-    def run(
-        bundle: Path, events: Sequence[Mapping[str, Any]], **environment: str
-    ) -> LambdaRun:
+    def run(bundle: Path, events: Sequence[Mapping[str, Any]], **environment: str) -> LambdaRun:
         own_tmp(bundle, tmp_path)
         settings = {"UV_DEFAULT_INDEX": index.url, "NO_PROXY": "127.0.0.1", **environment}
         return run_bundle(bundle, events, python=python, ric=ric, env=settings)
@@ -177,5 +173,7 @@ def own_tmp(bundle: Path, folder: Path) -> None:
     """Point a bundle's manifest at an overflow folder below `folder`: tests share no /tmp."""
     path = bundle / "_overflow" / "manifest.json"
     manifest = json.loads(path.read_text("utf-8"))
-    manifest["overflow_folder"] = str(folder / "_vc_deps_overflow")
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+    wanted = str(folder / "_vc_deps_overflow")
+    if manifest["overflow_folder"] != wanted:
+        manifest["overflow_folder"] = wanted
+        path.write_text(json.dumps(manifest), encoding="utf-8")

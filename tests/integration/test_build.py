@@ -218,4 +218,3 @@ class TestPlan:
         report = json.loads(overflow("plan", project.path, *options).out)
         jsonschema.validate(report, json.loads(SCHEMA.read_text("utf-8")))
         assert report["artifact"] is None
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.conftest import Built
 
@@ -98,9 +98,7 @@ def test_forked_lock(build: Callable[..., Built], tmp_path: Path) -> None:
     assert requirements.startswith("gamma==2.0 ")
 
 
-def test_wheel_less_distribution_of_an_extra(
-    build: Callable[..., Built], tmp_path: Path
-) -> None:
+def test_wheel_less_distribution_of_an_extra(build: Callable[..., Built], tmp_path: Path) -> None:
     project = make_project(tmp_path / "project", "extra-one[more]")
     built = build(project, *OVERFLOWING)
     assert built.placements == {"extra-one": "deferred", "sourced": "vendored"}
@@ -133,8 +131,9 @@ def test_another_index_with_a_password_is_private(
     folder = tmp_path / "other-index"
     make_wheel(folder, "secret-sauce")
     with LocalIndex(folder, basic_auth=("user", "pass-word")) as other:
+        url = other.url.replace("127.0.0.1", "localhost")
         more = (
-            f'[[tool.uv.index]]\nname = "corp"\nurl = "{other.url.replace("127.0.0.1", "localhost")}"'
+            f'[[tool.uv.index]]\nname = "corp"\nurl = "{url}"'
             '\nexplicit = true\n[tool.uv.sources]\nsecret-sauce = { index = "corp" }\n'
         )
         project = make_project(tmp_path / "project", "alpha", "secret-sauce", more=more)

@@ -102,7 +102,7 @@ def make_source_package(
     files: Mapping[str, str | bytes] | None = None,
 ) -> Path:
     """A package as sources that builds offline; dynamic: its version is known once built."""
-    settings = {
+    settings: dict[str, str | list[str] | None] = {
         "name": name,
         "version": version,
         "requires": [],
