@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow import environment as env
-from overflow import output
+from overflow import locking, output
 from overflow.archive import write_zip
 from overflow.bundle import write_bundle
 from overflow.classify import Verdict, classify, public_indexes
-from overflow.errors import InputFault
 from overflow.files import read_project_files
 from overflow.generated import Generated, generate, support
 from overflow.grouping import group
 from overflow.handler import Handler, find_handler
 from overflow.limits import in_megabytes
-from overflow.measure import UNOWNED, Distribution, Measurement, measure
+from overflow.measure import Distribution, Measurement, measure
 from overflow.plan import Outcome, Plan, decide, deferrable
 from overflow.project import Project, check_selection
 from overflow.pythons import find_python
@@ -57,7 +56,7 @@ class Installed:
     project: Project
     target: Target
     python: Path
-    locked: env.Locked
+    locked: locking.Locked
     site_packages: Path
 
 
@@ -91,7 +90,7 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
     """Decide, report, and leave nothing behind. Raises Fault."""
     with (
         tempfile.TemporaryDirectory(prefix="overflow-") as work,
-        env.lock_taken_back(inputs.project),
+        locking.lock_taken_back(inputs.project),
     ):
         installed = _install(inputs, tools, Path(work))
         return _decide(inputs, tools, installed).report(tools.console, None)
@@ -114,17 +113,17 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
 def _install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
     console, uv = tools.console, tools.uv
     with console.step("project", "Reading the project") as retitle:
-        found = env.read_project(inputs.project)
-        project = found or env.requirements_project()
+        found = locking.read_project(inputs.project)
+        project = found or locking.requirements_project()
         check_selection(project, extras=inputs.extras, groups=inputs.groups)
         target = _target(inputs, project)
         python = find_python(target, uv, tools.environ)
         retitle(f"Read {project.name}: for {target.runtime} on {target.architecture}")
     with console.step("lock", "Checking uv.lock") as retitle:
         if found:
-            locked = env.lock_project(inputs.project, uv=uv, python=python)
+            locked = locking.lock_project(inputs.project, uv=uv, python=python)
         else:
-            locked = env.lock_requirements(inputs.project, work / "project", uv, python, target)
+            locked = locking.lock_requirements(inputs.project, work / "project", uv, python, target)
         retitle(f"Checked uv.lock: {len(locked.lock.packages)} packages")
     if locked.made:
         console.say(f"  {locked.made}")
@@ -152,7 +151,7 @@ def _install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
 def _target(inputs: Inputs, project: Project) -> Target:
     python = choose_python(
         asked=inputs.python,
-        pinned=env.read_pinned_python(inputs.project),
+        pinned=locking.read_pinned_python(inputs.project),
         requires_python=project.requires_python,
     )
     return Target(python=python, architecture=inputs.architecture)
@@ -165,7 +164,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Decision:
         added = env.add_adapters(installed.site_packages, handler.adapters)
         measurement = measure(installed.site_packages)
         env.check_loadable(measurement, installed.target)
-        _check_not_empty(measurement, installed.project, added)
+        env.check_not_empty(measurement, installed.project.name, added)
         count, size = len(measurement.distributions), measurement.size
         retitle(f"Measured {in_megabytes(size)} in {count} distributions")
     with tools.console.step("plan", "Planning") as retitle:
@@ -255,14 +254,3 @@ def _source(files: Tree, site_packages: Path, path: str) -> bytes | None:
         return (files.root / path).read_bytes()
     installed = site_packages / path
     return installed.read_bytes() if installed.is_file() else None
-
-
-def _check_not_empty(measurement: Measurement, project: Project, added: frozenset[str]) -> None:
-    own = {project.name, UNOWNED, *added}
-    if all(distribution.name in own for distribution in measurement.distributions):
-        raise InputFault(
-            "no-dependencies",
-            f"pyproject.toml: {project.name} has no dependencies, so nothing can overflow",
-            hint="name them in project.dependencies, or choose an --extra or a --group;"
-            " a function without any needs no overflow: zip its files",
-        )

@@ -96,7 +96,7 @@ CASES = {
         ("--python=",),
     ),
     "huge pyproject": Case("pyproject-too-large", "at most", huge("pyproject.toml", 9 << 20)),
-    "huge lock": Case("uv-too-large", "uv.lock", huge("uv.lock", 200 << 20)),
+    "huge lock": Case("lock-too-large", "uv.lock", huge("uv.lock", 200 << 20)),
     "lock cut off": Case("lock-invalid", "uv.lock", cut_lock),
     "lock is empty": Case("lock-invalid", "version", lock("")),
     "lock is no toml": Case("lock-invalid", "not valid TOML", lock("<<<<<<< HEAD\n")),
