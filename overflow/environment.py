@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from overflow.elf import read_shared_object
 from overflow.errors import InputFault
 from overflow.measure import UNOWNED
 from overflow.resources import adapter_files
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
+    from overflow.elf import SharedObject
     from overflow.measure import Distribution, Measurement
     from overflow.target import Target
 
@@ -41,7 +41,7 @@ def search_folders(measurement: Measurement, distribution: Distribution) -> froz
     return frozenset(
         folder
         for path in _shared_objects(distribution)
-        if (found := read_shared_object(measurement.root, path)) is not None
+        if (found := _read_shared_object(measurement.root, path)) is not None
         for folder in found.search_folders
     )
 
@@ -59,7 +59,7 @@ def check_loadable(measurement: Measurement, target: Target) -> None:
 
 
 def _check_shared_object(root: Path, path: str, distribution: Distribution, target: Target) -> None:
-    found = read_shared_object(root, path)
+    found = _read_shared_object(root, path)
     if found is None:
         return
     if found.machine != target.machine:
@@ -75,6 +75,13 @@ def _check_shared_object(root: Path, path: str, distribution: Distribution, targ
         f" {path} {problem}",
         hint="use a version that has a wheel for Lambda, or build on Amazon Linux of the target",
     )
+
+
+def _read_shared_object(root: Path, path: str) -> SharedObject | None:
+    # Few projects have anything to ask, and importing pyelftools takes longer than planning.
+    from overflow.elf import read_shared_object  # noqa: PLC0415
+
+    return read_shared_object(root, path)
 
 
 def _shared_objects(distribution: Distribution) -> Sequence[str]:
