@@ -1,18 +1,20 @@
 """Archive: function.zip, the same bytes for the same bundle, compressed on all cores.
 
-Each file is cut into pieces of one size, whatever the number of cores. Pieces are deflated on
+Large files are cut into pieces of one size, whatever the number of cores. Pieces are deflated on
 their own (zlib-ng lets go of the interpreter while it works) and joined: a piece but the last
 ends with a sync flush, so that together they are one valid deflate stream.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zipfile
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING
 
 from zlib_ng import zlib_ng
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures import Future
     from pathlib import Path
+    from typing import IO
 
 LEVEL = 5
 """zlib-ng's; measured on the example against 4-7 and isal (docs/decisions.md)."""
@@ -28,11 +31,16 @@ LEVEL = 5
 PIECE = 2 * 1024 * 1024
 """Bytes. Small enough to share one large file among cores, large enough to cost no ratio."""
 
+BATCH = 256 * 1024
+"""Bytes of small files that one thread takes at a time: handing over costs as much as they do."""
+
+READ_AHEAD = 96
+"""Pieces or batches under way at once: bounds memory at about 200 MB."""
+
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first date that a zip can hold."""
 
-READ_AHEAD = 96
-"""Pieces under way at once: bounds memory at about 200 MB."""
+Date = tuple[int, int, int, int, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,104 +48,132 @@ class Member:
     """A file on its way into the archive."""
 
     name: str
-    path: Path
+    path: str
+    size: int
+    """Bytes, as measured."""
     executable: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
-    """A deflated part of a member."""
+class Archive:
+    """A written archive."""
+
+    size: int
+    sha256: str
+    """In hexadecimal digits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Piece:
+    """A deflated part of a member, or all of it."""
 
     member: Member
     data: bytes
     size: int
     crc: int
-    """Running over the member so far."""
+    """Of the member up to here."""
     is_last: bool
 
 
-def write_zip(
-    target: Path,
-    members: Iterable[Member],
-    *,
-    environ: Mapping[str, str],
-    progress: Callable[[int], None] = lambda _: None,
-) -> None:
-    """Write the members, in the order given, to `target`; progress is told bytes as they are done.
+def write_zip(target: Path, members: Iterable[Member], *, environ: Mapping[str, str]) -> Archive:
+    """Write the members, in the order given, to `target`.
 
     Dates are 1980-01-01 or SOURCE_DATE_EPOCH (reproducible-builds.org), modes 0755 or 0644.
     """
     date = _date(environ.get("SOURCE_DATE_EPOCH", ""))
-    with (
-        zipfile.ZipFile(target, "w", allowZip64=True) as archive,
-        ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
-    ):
-        collected: list[bytes] = []
-        size = 0
-        for piece in _in_order(pool, _pieces(members)):
-            collected.append(piece.data)
-            size += piece.size
-            progress(piece.size)
-            if piece.is_last:
-                _append(archive, _header(piece, date, size, sum(map(len, collected))), collected)
-                collected, size = [], 0
+    with target.open("wb") as stream:
+        hashed = _Hashed(stream)
+        with (
+            zipfile.ZipFile(hashed, "w", allowZip64=True) as archive,
+            ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
+        ):
+            pieces: list[_Piece] = []
+            for piece in _in_order(pool, _jobs(members)):
+                pieces.append(piece)
+                if piece.is_last:
+                    _append(archive, pieces, date)
+                    pieces = []
+        return Archive(size=stream.tell(), sha256=hashed.digest.hexdigest())
 
 
-def _date(epoch: str) -> tuple[int, int, int, int, int, int]:
-    if not epoch.isdigit():
+class _Hashed:
+    """A stream that is hashed as it is written; zipfile then never goes back in it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.digest = hashlib.sha256()
+
+    def write(self, data: bytes, /) -> int:
+        self.digest.update(data)
+        return self._stream.write(data)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _date(epoch: str) -> Date:
+    if not (epoch.isascii() and epoch.isdigit()):
         return EARLIEST
     moment = datetime.fromtimestamp(int(epoch), timezone.utc)
     date = moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
     return max(date, EARLIEST)
 
 
-def _pieces(members: Iterable[Member]) -> Iterator[tuple[Member, bytes, int, bool]]:
+def _jobs(members: Iterable[Member]) -> Iterator[Callable[[], list[_Piece]]]:
+    batch: list[Member] = []
     for member in members:
-        crc = 0
-        with member.path.open("rb") as stream:
-            left = os.fstat(stream.fileno()).st_size
-            while True:
-                data = stream.read(PIECE)
-                crc = zlib_ng.crc32(data, crc)
-                left -= len(data)
-                yield member, data, crc, left <= 0
-                if left <= 0:
-                    break
+        if member.size < PIECE:
+            batch.append(member)
+        if batch and (member.size >= PIECE or sum(one.size for one in batch) >= BATCH):
+            yield partial(_deflate_batch, batch)
+            batch = []
+        if member.size >= PIECE:
+            yield from _large(member)
+    if batch:
+        yield partial(_deflate_batch, batch)
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, raw: Iterator[tuple[Member, bytes, int, bool]]
-) -> Iterator[Piece]:
-    waiting: deque[Future[Piece]] = deque()
-    for item in raw:
-        waiting.append(pool.submit(_deflate, *item))
-        if len(waiting) > READ_AHEAD:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+def _large(member: Member) -> Iterator[Callable[[], list[_Piece]]]:
+    """Jobs for the pieces of a large file: read here, since the checksum runs from one on."""
+    crc = 0
+    with open(member.path, "rb") as stream:
+        data = stream.read(PIECE)
+        while data:
+            crc = zlib_ng.crc32(data, crc)
+            following = stream.read(PIECE)
+            yield partial(_deflate, member, data, crc, is_last=not following)
+            data = following
 
 
-def _deflate(member: Member, data: bytes, crc: int, is_last: bool) -> Piece:  # noqa: FBT001
+def _deflate_batch(batch: list[Member]) -> list[_Piece]:
+    pieces: list[_Piece] = []
+    for member in batch:
+        with open(member.path, "rb") as stream:
+            data = stream.read()
+        pieces += _deflate(member, data, zlib_ng.crc32(data), is_last=True)
+    return pieces
+
+
+def _deflate(member: Member, data: bytes, crc: int, *, is_last: bool) -> list[_Piece]:
     engine = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -15)
     flush = zlib_ng.Z_FINISH if is_last else zlib_ng.Z_SYNC_FLUSH
     deflated = engine.compress(data) + engine.flush(flush)
-    return Piece(member=member, data=deflated, size=len(data), crc=crc, is_last=is_last)
+    return [_Piece(member=member, data=deflated, size=len(data), crc=crc, is_last=is_last)]
 
 
-def _header(
-    last: Piece, date: tuple[int, int, int, int, int, int], size: int, compressed: int
-) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(last.member.name, date)
-    info.compress_type = zipfile.ZIP_DEFLATED
-    info.create_system = 3  # Unix: without it the modes below mean nothing
-    info.external_attr = (0o100755 if last.member.executable else 0o100644) << 16
-    info.file_size = size
-    info.compress_size = compressed
-    info.CRC = last.crc
-    return info
+def _in_order(
+    pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], list[_Piece]]]
+) -> Iterator[_Piece]:
+    waiting: deque[Future[list[_Piece]]] = deque()
+    for job in jobs:
+        waiting.append(pool.submit(job))
+        if len(waiting) > READ_AHEAD:
+            yield from waiting.popleft().result()
+    while waiting:
+        yield from waiting.popleft().result()
 
 
-def _append(archive: zipfile.ZipFile, info: zipfile.ZipInfo, data: list[bytes]) -> None:
+def _append(archive: zipfile.ZipFile, pieces: list[_Piece], date: Date) -> None:
     """Add a member that is compressed already, which zipfile has no public way for.
 
     zipfile still writes the local header and the central directory, zip64 included.
@@ -145,17 +181,24 @@ def _append(archive: zipfile.ZipFile, info: zipfile.ZipInfo, data: list[bytes]) 
     stream = archive.fp
     if stream is None:
         raise ValueError("the archive is closed")
+    info = _header(pieces, date)
     info.header_offset = stream.tell()
     stream.write(info.FileHeader())
-    for part in data:
-        stream.write(part)
+    for piece in pieces:
+        stream.write(piece.data)
     archive.filelist.append(info)
     archive.NameToInfo[info.filename] = info
     archive.start_dir = stream.tell()
     archive._didModify = True  # type: ignore[attr-defined]  # noqa: SLF001 - see the docstring
 
 
-def zip_sizes(path: Path) -> Mapping[str, int]:
-    """Each member of a zip and its unpacked bytes: what Lambda will count."""
-    with zipfile.ZipFile(path) as archive:
-        return {info.filename: info.file_size for info in archive.infolist()}
+def _header(pieces: list[_Piece], date: Date) -> zipfile.ZipInfo:
+    last = pieces[-1]
+    info = zipfile.ZipInfo(last.member.name, date)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.create_system = 3  # Unix: without it the modes below mean nothing
+    info.external_attr = (0o100755 if last.member.executable else 0o100644) << 16
+    info.file_size = sum(piece.size for piece in pieces)
+    info.compress_size = sum(len(piece.data) for piece in pieces)
+    info.CRC = last.crc
+    return info

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """A written bundle: each file's bytes as they are on disk."""
+    """A written bundle: its files' bytes, and which of them can be run."""
 
     root: Path
     sizes: Mapping[str, int]
+    executable: frozenset[str]
 
     @property
     def size(self) -> int:
@@ -37,8 +39,9 @@ class Bundle:
         return [
             Member(
                 name=name,
-                path=self.root / name,
-                executable=name == INSTALLER_FILE or os.access(self.root / name, os.X_OK),
+                path=f"{self.root}/{name}",
+                size=self.sizes[name],
+                executable=name in self.executable,
             )
             for name in sorted(self.sizes)
         ]
@@ -55,49 +58,79 @@ def write_bundle(
 ) -> Bundle:
     """Write the bundle into the new folder `root`; installer: the uv to carry, if any.
 
-    The project's files are copied (they are the user's, who may edit them); distributions are
-    hard links where the file system allows (they are uv's, and nobody edits them).
+    The project's files are copied: they are the user's, who may edit them. Distributions are
+    uv's, and nobody edits them: they are moved out of the environment (which is ours, and of no
+    use afterwards), so that they stay the hard links to uv's cache that uv made where it could.
     """
     writer = _Writer(root)
-    for path in project.sizes:
+    for path, size in project.sizes.items():
         writer.copy(project.root / path, path)
-    for place in plan.placements:
-        if place.where is Where.VENDORED:
-            for path in measurement.by_name[place.name].files:
-                writer.link(measurement.root / path, f"{VENDOR_FOLDER}/{path}")
+        writer.note(path, size, executable=path in project.executable)
+    _place_vendored(writer, plan, measurement)
     for path, content in generated.files.items():
         writer.write(content, path)
-    if installer is not None:
+        writer.note(path, len(content), executable=False)
+    if installer is not None and generated.installer is not None:
         writer.copy(installer, INSTALLER_FILE)
         (root / INSTALLER_FILE).chmod(0o755)
-    return Bundle(root=root, sizes=writer.sizes)
+        writer.note(INSTALLER_FILE, generated.installer.size, executable=True)
+    return Bundle(root=root, sizes=writer.sizes, executable=frozenset(writer.executable))
+
+
+def _place_vendored(writer: _Writer, plan: Plan, measurement: Measurement) -> None:
+    tree = measurement.tree
+    vendored = {
+        path
+        for place in plan.placements
+        if place.where is Where.VENDORED
+        for path in measurement.by_name[place.name].files
+    }
+    # What keeps a top-level folder from being moved whole: deferred files, those that no bundle
+    # wants, and links, which become the files that they stand for.
+    staying = (path for path in tree.sizes if path not in vendored)
+    divided = {_top(path) for path in (*staying, *tree.left_out, *tree.skipped_links, *tree.links)}
+    whole: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(vendored, key=set(tree.links).__contains__, reverse=True):
+        whole[_top(path)].append(path)
+        executable = path in tree.executable
+        writer.note(f"{VENDOR_FOLDER}/{path}", tree.sizes[path], executable=executable)
+    for top, paths in whole.items():
+        for path in paths if top in divided else [top]:
+            writer.move(f"{tree.root}/{path}", f"{VENDOR_FOLDER}/{path}")
+
+
+def _top(path: str) -> str:
+    return path.partition("/")[0]
 
 
 class _Writer:
-    """Puts files below a folder and remembers their sizes."""
+    """Puts files below a folder and keeps their sizes."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.sizes: dict[str, int] = {}
+        self.executable: set[str] = set()
         self._folders: set[str] = set()
+
+    def note(self, path: str, size: int, *, executable: bool) -> None:
+        self.sizes[path] = size
+        if executable:
+            self.executable.add(path)
 
     def copy(self, source: Path, path: str) -> None:
         target = self._place(path)
         shutil.copyfile(source, target)
         shutil.copymode(source, target)
-        self.sizes[path] = os.path.getsize(target)
 
-    def link(self, source: Path, path: str) -> None:
+    def move(self, source: str, path: str) -> None:
         target = self._place(path)
-        try:
-            os.link(source, target)
-        except OSError:  # another file system, or one without links
-            self.copy(source, path)
-        self.sizes[path] = os.path.getsize(target)
+        if os.path.islink(source):
+            shutil.copy(source, target)
+        else:
+            os.rename(source, target)
 
     def write(self, content: bytes, path: str) -> None:
         Path(self._place(path)).write_bytes(content)
-        self.sizes[path] = len(content)
 
     def _place(self, path: str) -> str:
         target = f"{self.root}/{path}"

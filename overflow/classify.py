@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -56,6 +57,7 @@ class Origin:
     port: int
 
 
+@cache
 def origin(url: str) -> Origin | None:
     """The origin of an http(s) URL, or None; never looks at anything but the parsed host."""
     try:

@@ -19,6 +19,20 @@ if TYPE_CHECKING:
     from overflow.target import Target
 
 
+def make_portable(folder: Path) -> None:
+    """Drop from each RECORD in site-packages what lies outside of it: scripts, data files.
+
+    Those are not part of a bundle; and the hash of a script depends on the folder that the
+    environment is in, so that two builds would differ.
+    """
+    for record in folder.glob("*.dist-info/RECORD"):
+        content = record.read_bytes()
+        if b"../" in content:
+            rows = content.splitlines(keepends=True)
+            record.unlink()  # it may be a hard link into uv's cache
+            record.write_bytes(b"".join(row for row in rows if not row.startswith(b"../")))
+
+
 def add_adapters(folder: Path, names: Sequence[str]) -> frozenset[str]:
     """Put adapters into site-packages that the project does not bring; gives their names."""
     there = {canonicalize_name(path.name.partition("-")[0]) for path in folder.glob("*.dist-info")}

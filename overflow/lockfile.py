@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ SOURCE_KINDS = ("registry", "git", "path", "directory", "editable", "url", "virt
 LOCAL_KINDS = ("directory", "editable")
 
 HASH = "sha256:"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,27 +166,29 @@ def _source(value: object, where: str) -> Source | None:
 
 
 def _wheel(value: object, package: str, index: int) -> LockedWheel:
-    where = f"{package}.wheels"
     if not isinstance(value, dict):
-        raise _invalid(f"{where}[{index}]", "expected a table")
+        raise _invalid(f"{package}.wheels[{index}]", "expected a table")
     # uv writes `url` for an index, `path` for a local one, `filename` for a single wheel.
     location = value.get("filename") or value.get("url") or value.get("path")
     if not isinstance(location, str):
-        raise _invalid(f"{where}[{index}].url", "expected a string")
+        raise _invalid(f"{package}.wheels[{index}].url", "expected a string")
     digest = value.get("hash")
-    if digest is not None and not isinstance(digest, str):
-        raise _invalid(f"{where}[{index}].hash", "expected a string")
-    filename = location.split("?", 1)[0].split("#", 1)[0].rpartition("/")[2]
-    return LockedWheel(
-        filename=unquote(filename) if "%" in filename else filename,
-        sha256=_sha256(digest, where, index) if digest else None,
-    )
+    sha256 = None
+    if digest is not None:
+        if not isinstance(digest, str):
+            raise _invalid(f"{package}.wheels[{index}].hash", "expected a string")
+        if digest.startswith(HASH):
+            sha256 = digest[len(HASH) :]
+            if not _SHA256.fullmatch(sha256):
+                raise _invalid(
+                    f"{package}.wheels[{index}].hash",
+                    "expected sha256: and 64 hexadecimal digits",
+                )
+    return LockedWheel(filename=_file_name(location), sha256=sha256)
 
 
-def _sha256(digest: str, where: str, index: int) -> str | None:
-    if not digest.startswith(HASH):
-        return None
-    digits = digest[len(HASH) :]
-    if len(digits) != 64 or not digits.isalnum() or not digits.isascii():
-        raise _invalid(f"{where}[{index}].hash", "expected sha256: and 64 hexadecimal digits")
-    return digits
+def _file_name(location: str) -> str:
+    if "?" in location or "#" in location:
+        location = location.partition("#")[0].partition("?")[0]
+    name = location.rpartition("/")[2]
+    return unquote(name) if "%" in name else name

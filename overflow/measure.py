@@ -52,9 +52,14 @@ class Distribution:
 class Measurement:
     """An environment's site-packages as installed for the target."""
 
-    root: Path
+    tree: Tree
     distributions: tuple[Distribution, ...]
     """Sorted by name; the last may be UNOWNED."""
+
+    @property
+    def root(self) -> Path:
+        """site-packages."""
+        return self.tree.root
 
     @property
     def size(self) -> int:
@@ -80,7 +85,7 @@ def measure(site_packages: Path) -> Measurement:
     unowned = [path for path in tree.sizes if path not in owners]
     if unowned:
         found.append(_unowned(tree, unowned, packages))
-    return Measurement(root=tree.root, distributions=tuple(found))
+    return Measurement(tree=tree, distributions=tuple(found))
 
 
 def _skip(path: str, is_folder: bool) -> bool:  # noqa: FBT001 - read_tree's signature

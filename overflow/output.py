@@ -6,7 +6,6 @@ end by rename; a build that fails or is interrupted leaves an earlier result as 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -60,15 +59,6 @@ def publish(aside: Path, output: Path) -> None:
             if earlier.exists() or earlier.is_symlink():
                 earlier.rename(aside / f"earlier-{name}")
             made.rename(earlier)
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256, in hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1024 * 1024):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _check_place(output: Path, project: Path) -> None:

@@ -138,6 +138,7 @@ def _install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
             groups=inputs.groups,
             local=locked.lock.local_names,
         )
+        env.make_portable(env.site_packages(environment, target))
         retitle("Installed for the target with uv")
     return Installed(
         project=project,
@@ -232,12 +233,10 @@ def _write(decision: Decision, aside: Path, tools: Tools) -> Written:
             installer=installer,
         )
         retitle(f"Wrote the bundle: {len(bundle.sizes)} files, {in_megabytes(bundle.size)}")
-    archive = aside / output.ZIP
     with console.step("archive", "Compressing function.zip") as retitle:
-        write_zip(archive, bundle.members(), environ=tools.environ)
-        size = archive.stat().st_size
-        retitle(f"Compressed function.zip: {in_megabytes(size)}")
-    return Written(bundle_bytes=bundle.size, zip_bytes=size, zip_sha256=output.sha256(archive))
+        archive = write_zip(aside / output.ZIP, bundle.members(), environ=tools.environ)
+        retitle(f"Compressed function.zip: {in_megabytes(archive.size)}")
+    return Written(bundle_bytes=bundle.size, zip_bytes=archive.size, zip_sha256=archive.sha256)
 
 
 def _search_folders(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import tomli
+import rtoml
 from packaging.utils import InvalidName, canonicalize_name
 
 from overflow.errors import InputFault
@@ -28,14 +28,14 @@ class Project:
 def parse_toml(text: bytes, file: str, code: str) -> dict[str, Any]:
     """TOML bytes as a mapping; raises InputFault `code` that names the file and the place."""
     try:
-        return tomli.loads(text.decode("utf-8"))
+        return rtoml.loads(text.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputFault(
             code,
             f"{file}: not UTF-8 (byte {error.start})",
             hint="save the file as UTF-8 text",
         ) from error
-    except tomli.TOMLDecodeError as error:
+    except rtoml.TomlParsingError as error:
         raise InputFault(code, f"{file}: not valid TOML: {error}", hint=_toml_hint(file)) from error
     except RecursionError as error:
         raise InputFault(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -79,26 +79,29 @@ class Target:
             if legacy and (self.machine == "x86_64" or legacy == "manylinux2014"):
                 yield f"{legacy}_{self.machine}"
 
+    @cached_property
+    def _answers(self) -> dict[tuple[str, str, str], bool]:
+        # Thousands of wheels share a few hundred triples: this keeps large locks cheap.
+        return {}
+
     def accepts(self, wheel: str) -> bool:
         """Whether a wheel of this file name loads in the runtime (PEP 425 tags, PEP 600)."""
-        stem, dash, rest = wheel.removesuffix(".whl").rpartition("-")
-        stem, abi_dash, abi = stem.rpartition("-")
-        _, python_dash, python = stem.rpartition("-")
-        if not (dash and abi_dash and python_dash and wheel.endswith(".whl")):
+        parts = wheel.rsplit("-", 3)
+        if len(parts) != 4 or not wheel.endswith(".whl"):
             return False
-        return _any_accepted(self, python, abi, rest)
+        key = parts[1], parts[2], parts[3]
+        known = self._answers.get(key)
+        if known is None:
+            known = self._answers[key] = self._accepts(*key)
+        return known
 
-
-@cache
-def _any_accepted(target: Target, python: str, abi: str, platform: str) -> bool:
-    # Thousands of wheels share a few hundred triples: this keeps large locks cheap.
-    accepted = target._tags  # noqa: SLF001 - the cached half of Target.accepts
-    return any(
-        f"{one_python}-{one_abi}-{one_platform}" in accepted
-        for one_python in python.split(".")
-        for one_abi in abi.split(".")
-        for one_platform in platform.split(".")
-    )
+    def _accepts(self, python: str, abi: str, platform: str) -> bool:
+        return any(
+            f"{one_python}-{one_abi}-{one_platform}" in self._tags
+            for one_python in python.split(".")
+            for one_abi in abi.split(".")
+            for one_platform in platform.removesuffix(".whl").split(".")
+        )
 
 
 def choose_python(

@@ -20,6 +20,12 @@ class Tree:
 
     root: Path
     sizes: Mapping[str, int]
+    executable: frozenset[str]
+    """Those of the files that their owner may run."""
+    links: tuple[str, ...]
+    """Those of the files that are links to others in the tree."""
+    left_out: tuple[str, ...]
+    """What was skipped as asked."""
     skipped_links: tuple[str, ...]
     """Links to folders, to nothing, or out of the tree."""
 
@@ -37,6 +43,9 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
     """
     top = os.path.realpath(root)
     sizes: dict[str, int] = {}
+    executable: set[str] = set()
+    links: list[str] = []
+    left_out: list[str] = []
     skipped: list[str] = []
     pending = [""]
     while pending:
@@ -53,18 +62,25 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
             path = folder + entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
             if skip(path, is_folder):
-                continue
-            if is_folder:
+                left_out.append(path)
+            elif is_folder:
                 pending.append(f"{path}/")
             elif entry.is_symlink() and not _is_file_inside(entry.path, top):
                 skipped.append(path)
             else:
+                if entry.is_symlink():
+                    links.append(path)
                 status = entry.stat()
                 if stat.S_ISREG(status.st_mode):  # sockets and pipes have no place in a zip
                     sizes[path] = status.st_size
+                    if status.st_mode & stat.S_IXUSR:
+                        executable.add(path)
     return Tree(
         root=Path(top),
         sizes={path: sizes[path] for path in sorted(sizes)},
+        executable=frozenset(executable),
+        links=tuple(sorted(links)),
+        left_out=tuple(sorted(left_out)),
         skipped_links=tuple(sorted(skipped)),
     )
 

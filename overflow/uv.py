@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,9 +128,8 @@ class Uv:
 
     def installer(self, installer: Installer, folder: Path, python: Path) -> Path:
         """The executable for a bundle: this very one where it is the pinned one, else PyPI's."""
-        own = Path(self.binary)
-        if _sha256(own) == installer.binary_sha256:
-            return own
+        if _recorded_sha256(self.binary) == installer.binary_sha256:
+            return Path(self.binary)
         self._install_wheel(installer, folder, python)
         fetched = folder / "bin" / "uv"
         if _sha256(fetched) != installer.binary_sha256:
@@ -150,6 +152,18 @@ class Uv:
             hint="what uv says is above; its own --verbose tells more",
             details=_end_of(done.errors or done.output),
         )
+
+
+def _recorded_sha256(binary: str) -> str | None:
+    """The sha256 that uv's wheel names for this file; its installer has checked the wheel's own.
+
+    Reading it from RECORD is a tenth of a second less than hashing 38 MB again.
+    """
+    for file in distribution("uv").files or ():
+        is_it = file.name == "uv" and os.path.samefile(str(file.locate()), binary)
+        if is_it and file.hash is not None and file.hash.mode == "sha256":
+            return urlsafe_b64decode(file.hash.value + "=" * (-len(file.hash.value) % 4)).hex()
+    return None
 
 
 def _sha256(path: Path) -> str:

@@ -114,9 +114,11 @@ def test_flask_overflows_starts_and_is_cached(
     assert status_and_json(warm.responses[0])[0] == 200
 
 
-def test_flask_twice_gives_the_same_zip(tmp_path: Path) -> None:
+@pytest.mark.parametrize("megabytes", ["240", "400"], ids=["deferred", "vendored"])
+def test_flask_twice_gives_the_same_zip(tmp_path: Path, megabytes: str) -> None:
     for name in ("one", "two"):
-        assert main(["build", str(EXAMPLES / "flask"), "--output", str(tmp_path / name)]) == 0
+        command = ["build", str(EXAMPLES / "flask"), "--output", str(tmp_path / name)]
+        assert main([*command, "--threshold-mb", megabytes, "--limit-mb", "400"]) == 0
     first, second = ((tmp_path / name / "function.zip").read_bytes() for name in ("one", "two"))
     assert first == second
 
