@@ -8,6 +8,7 @@ ends with a sync flush, so that together they are one valid deflate stream.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import zipfile
 from collections import deque
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
     from typing import IO
+
+    from _typeshed import ReadableBuffer
 
 LEVEL = 5
 """zlib-ng's; measured on the example against 4-7 and isal (docs/decisions.md)."""
@@ -96,14 +99,14 @@ def write_zip(target: Path, members: Iterable[Member], *, environ: Mapping[str, 
         return Archive(size=stream.tell(), sha256=hashed.digest.hexdigest())
 
 
-class _Hashed:
-    """A stream that is hashed as it is written; zipfile then never goes back in it."""
+class _Hashed(io.BufferedIOBase):
+    """A stream that is hashed as it is written; it cannot seek, so zipfile never goes back."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.digest = hashlib.sha256()
 
-    def write(self, data: bytes, /) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         self.digest.update(data)
         return self._stream.write(data)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from importlib.metadata import distribution
@@ -160,7 +159,7 @@ def _recorded_sha256(binary: str) -> str | None:
     Reading it from RECORD is a tenth of a second less than hashing 38 MB again.
     """
     for file in distribution("uv").files or ():
-        is_it = file.name == "uv" and os.path.samefile(str(file.locate()), binary)
+        is_it = file.name == "uv" and Path(str(file.locate())).resolve() == Path(binary).resolve()
         if is_it and file.hash is not None and file.hash.mode == "sha256":
             return urlsafe_b64decode(file.hash.value + "=" * (-len(file.hash.value) % 4)).hex()
     return None
