@@ -1,0 +1,160 @@
+"""The command line: exit codes, and no traceback for what a user can cause."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overflow import __version__, cli, pipeline
+from overflow.errors import Fault, InputFault, UvFault
+from tests.unit.test_report import fits, overflows, too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from overflow.inputs import Inputs
+    from overflow.pipeline import Tools
+    from overflow.report import Report
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Inputs]:
+    """Has the pipeline answer with a report that fits; gives what it was asked."""
+    return answer(monkeypatch, fits)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, make: Callable[[], Report]) -> list[Inputs]:
+    seen: list[Inputs] = []
+
+    def plan(inputs: Inputs, tools: Tools) -> Report:
+        seen.append(inputs)
+        return make()
+
+    def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
+        assert folder == inputs.output
+        return plan(inputs, tools)
+
+    monkeypatch.setattr(pipeline, "plan", plan)
+    monkeypatch.setattr(pipeline, "build", build)
+    return seen
+
+
+def test_plan_prints_text(asked: list[Inputs], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", "somewhere", "--group", "a", "--group", "b"]) == 0
+    assert capsys.readouterr().out.startswith("Fits: ")
+    assert asked[0].groups == ("a", "b")
+    assert asked[0].project.name == "somewhere"
+
+
+def test_plan_prints_json(asked: list[Inputs], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["plan", "--json", "--no-runtime-install"]) == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "fits"
+    assert not asked[0].runtime_install
+
+
+def test_build(asked: list[Inputs], capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert cli.main(["build", "--output", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("Fits: ")
+    assert said.err == f"Upload {tmp_path}/function.zip\n"
+
+
+@pytest.mark.parametrize("stale", [False, True])
+def test_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    stale: bool,
+) -> None:
+    answer(monkeypatch, too_large)
+    if stale:
+        (tmp_path / "bundle").mkdir()
+    assert cli.main(["build", "--output", str(tmp_path)]) == 3
+    said = capsys.readouterr().err
+    assert f"No bundle was written; why: {tmp_path}/summary.md" in said
+    assert ("is that of an earlier build" in said) is stale
+
+
+def test_hostile_text_reaches_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, overflows)
+    assert cli.main(["plan"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\n::error::" not in out
+
+
+def test_action_reads_its_environment(
+    asked: list[Inputs], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
+    monkeypatch.setenv("OVERFLOW_PYTHON", "3.12")
+    assert cli.main_from_environment() == 0
+    assert (asked[0].output, asked[0].python) == (tmp_path, "3.12")
+
+
+def test_action_without_an_output(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main_from_environment() == 2
+    assert "error[option-invalid]: --output: is needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("failure", "exit_code", "said"),
+    [
+        (InputFault("some-code", "m", hint="h"), 2, "error[some-code]: m\n  hint: h\n"),
+        (UvFault("uv-code", "m", hint="h", details="d"), 4, "  | d\nerror[uv-code]: m"),
+        (Fault("own", "m", hint="h"), 1, "error[own]: m"),
+        (OSError(28, "No space left on device", "/x"), 2, "error[file-system]: /x: No space left"),
+        (OSError("odd"), 2, "error[file-system]: the file system: odd"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_faults_become_exit_codes(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    failure: BaseException,
+    exit_code: int,
+    said: str,
+) -> None:
+    def fail() -> Report:
+        raise failure
+
+    answer(monkeypatch, fail)
+    assert cli.main(["plan"]) == exit_code
+    shown = capsys.readouterr()
+    assert said in shown.err
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+
+
+def test_bug_is_shown_with_all_there_is_to_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> Report:
+        raise ZeroDivisionError("\x1b::error::")
+
+    answer(monkeypatch, fail)
+    assert cli.main(["plan"]) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" in said
+    assert f"error[bug]: this is a bug of overflow {__version__}" in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["destroy"], ["build", "--strategy", "magic"]])
+def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main(arguments)
+    assert raised.value.code == 2
+    assert "usage: overflow" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["--version"])
+    assert raised.value.code == 0
+    assert capsys.readouterr().out == f"overflow {__version__}\n"

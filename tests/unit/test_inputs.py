@@ -1,0 +1,183 @@
+"""Inputs: options before environment, and each one that is wrong named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overflow.errors import InputFault
+from overflow.inputs import OPTIONS, Inputs, read_inputs
+from overflow.limits import megabytes
+
+SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
+
+
+def read(environ: dict[str, str] | None = None, *, writes: bool = False, **given: Any) -> Inputs:
+    return read_inputs(given, environ or {}, writes=writes)
+
+
+def fault(environ: dict[str, str] | None = None, *, writes: bool = False, **given: Any) -> str:
+    with pytest.raises(InputFault) as raised:
+        read(environ, writes=writes, **given)
+    assert raised.value.code == "option-invalid"
+    assert raised.value.hint
+    return raised.value.message
+
+
+def test_defaults() -> None:
+    assert read() == Inputs(
+        project=Path.cwd(),
+        output=None,
+        strategy="defer",
+        limits=read().limits,
+        runtime_install=True,
+        handler=None,
+        python=None,
+        architecture="x86_64",
+        groups=(),
+        extras=(),
+        public_indexes=(),
+        exclude=(),
+        include=(),
+    )
+    limits = read().limits
+    assert (limits.threshold, limits.limit) == (megabytes(240), megabytes(250))
+    assert (limits.layers, limits.tmp) == (0, megabytes(512))
+
+
+def test_paths_are_absolute() -> None:
+    found = read(writes=True, project="a", output="b")
+    assert (found.project, found.output) == (Path.cwd() / "a", Path.cwd() / "b")
+
+
+def test_output_is_needed_to_write() -> None:
+    assert fault(writes=True) == "--output: is needed"
+    assert read({"OVERFLOW_OUTPUT": "/x"}, writes=True).output == Path("/x")
+    assert read({"OVERFLOW_OUTPUT": "/x"}, writes=False).output is None
+
+
+ONE = [
+    ("handler", "OVERFLOW_HANDLER", "app.handler"),
+    ("python", "OVERFLOW_PYTHON", "3.12"),
+    ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
+    ("strategy", "OVERFLOW_STRATEGY", "defer"),
+]
+
+
+@pytest.mark.parametrize(("key", "variable", "value"), ONE)
+def test_single_options_come_from_the_environment(key: str, variable: str, value: str) -> None:
+    given: dict[str, Any] = {key: value}
+    assert getattr(read({variable: f" {value}\n"}), key) == value
+    assert getattr(read({variable: "other"}, **given), key) == value
+
+
+MANY = [
+    ("group", "groups", "OVERFLOW_GROUP"),
+    ("extra", "extras", "OVERFLOW_EXTRA"),
+    ("public_index", "public_indexes", "OVERFLOW_PUBLIC_INDEX"),
+    ("exclude", "exclude", "OVERFLOW_EXCLUDE"),
+    ("include", "include", "OVERFLOW_INCLUDE"),
+]
+
+
+@pytest.mark.parametrize(("key", "field", "variable"), MANY)
+def test_repeated_options_come_from_the_environment(key: str, field: str, variable: str) -> None:
+    given: dict[str, Any] = {key: ["a", "b"]}
+    assert getattr(read({variable: " a, b \n\n c,"}), field) == ("a", "b", "c")
+    assert getattr(read({variable: "x"}, **given), field) == ("a", "b")
+
+
+def test_every_option_has_its_variable() -> None:
+    variables = {option.variable for option in OPTIONS}
+    assert variables == {
+        *(variable for _, variable, _ in ONE),
+        *(variable for _, _, variable in MANY),
+        *(f"OVERFLOW_{name}_MB" for name in ("THRESHOLD", "LIMIT", "LAYERS")),
+    }
+    assert all(option.help for option in OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"threshold_mb": "100"}, (100, 250, 0)),
+        ({"limit_mb": "37.5", "threshold_mb": "30"}, (30, 37.5, 0)),
+        ({"layers_mb": "40"}, (200, 210, 40)),
+        ({"layers_mb": "0"}, (240, 250, 0)),
+        ({"layers_mb": "245"}, (0, 5, 245)),
+        ({"layers_mb": "300"}, (0, 0, 300)),
+    ],
+)
+def test_limits(given: dict[str, Any], expected: tuple[float, float, float]) -> None:
+    limits = read(**given).limits
+    assert (limits.threshold, limits.limit, limits.layers) == tuple(map(megabytes, expected))
+    environ = {f"OVERFLOW_{key.upper()}": value for key, value in given.items()}
+    assert read(environ).limits == limits
+
+
+@pytest.mark.parametrize("key", ["threshold_mb", "limit_mb", "layers_mb"])
+@pytest.mark.parametrize("value", ["x", "-1", "nan", "inf", "1e9", "240MB", "1,5", "²"])
+def test_sizes_that_are_none(key: str, value: str) -> None:
+    given: dict[str, Any] = {key: value}
+    assert fault(**given) == f"--{key.replace('_', '-')}: {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"architecture": "mips"}, "--architecture: 'mips'"),
+        ({"strategy": "magic"}, "--strategy: 'magic'"),
+    ],
+)
+def test_choices(given: dict[str, Any], message: str) -> None:
+    assert fault(**given) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [("X86_64", "x86_64"), ("amd64", "x86_64"), ("aarch64", "arm64"), ("ARM64", "arm64")],
+)
+def test_architecture_by_its_other_names(name: str, architecture: str) -> None:
+    assert read(architecture=name).architecture == architecture
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "expected"),
+    [
+        ({}, {}, True),
+        ({SWITCH: "1"}, {}, True),
+        ({SWITCH: "0"}, {}, False),
+        ({SWITCH: ""}, {}, True),
+        ({"OVERFLOW_RUNTIME_INSTALL": "off"}, {}, False),
+        ({"OVERFLOW_RUNTIME_INSTALL": "True", SWITCH: "0"}, {}, True),
+        ({"OVERFLOW_RUNTIME_INSTALL": "no", SWITCH: "1"}, {}, False),
+        ({"OVERFLOW_RUNTIME_INSTALL": "1", SWITCH: "1"}, {"no_runtime_install": True}, False),
+        ({}, {"no_runtime_install": False}, True),
+    ],
+)
+def test_runtime_install(environ: dict[str, str], given: dict[str, Any], expected: bool) -> None:
+    assert read(environ, **given).runtime_install is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "tmp"), [("1", 10_240), (" YES ", 10_240), ("0", 512), ("", 512)]
+)
+def test_maximise_tmp_space(value: str, tmp: int) -> None:
+    assert read({"MAXIMISE_TMP_SPACE": value}).limits.tmp == megabytes(tmp)
+
+
+@pytest.mark.parametrize("name", ["MAXIMISE_TMP_SPACE", SWITCH, "OVERFLOW_RUNTIME_INSTALL"])
+def test_switch_that_is_neither(name: str) -> None:
+    assert fault({name: "maybe"}) == f"{name}: 'maybe'"
+
+
+@given(st.dictionaries(st.sampled_from([option.variable for option in OPTIONS]), st.text()))
+def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
+    try:
+        read(environ)
+    except InputFault as found:
+        assert found.code == "option-invalid"

@@ -1,0 +1,123 @@
+"""Output: all of a result or the one from before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overflow.errors import InputFault
+from overflow.output import publish, staging
+from tests.unit.builders import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RESULT = ("bundle/app.py", "function.zip", "report.json", "summary.md")
+
+
+def made(root: Path, text: str) -> None:
+    write(root, dict.fromkeys(RESULT, text))
+
+
+def listing(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()
+    }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+def test_new_result(tmp_path: Path, project: Path) -> None:
+    output = tmp_path / "a" / "b"
+    with staging(output, project) as aside:
+        assert aside.parent == output
+        made(aside, "new")
+        publish(aside, output)
+    assert listing(output) == dict.fromkeys(RESULT, "new")
+
+
+def test_earlier_result_is_replaced_whole(tmp_path: Path, project: Path) -> None:
+    output = tmp_path / "out"
+    made(output, "old")
+    write(output, {"bundle/gone.py": "old", "mine.txt": "mine"})
+    with staging(output, project) as aside:
+        made(aside, "new")
+        publish(aside, output)
+    assert listing(output) == {**dict.fromkeys(RESULT, "new"), "mine.txt": "mine"}
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_failure_leaves_the_earlier_result(
+    tmp_path: Path, project: Path, failure: type[BaseException]
+) -> None:
+    output = tmp_path / "out"
+    made(output, "old")
+    with pytest.raises(failure), staging(output, project) as aside:
+        made(aside, "half")
+        raise failure
+    assert listing(output) == dict.fromkeys(RESULT, "old")
+    assert sorted(path.name for path in output.iterdir()) == sorted(
+        ["bundle", "function.zip", "report.json", "summary.md"]
+    )
+
+
+def test_failure_removes_an_output_that_was_made(tmp_path: Path, project: Path) -> None:
+    with pytest.raises(ValueError, match="x"), staging(tmp_path / "out", project):
+        raise ValueError("x")
+    assert not (tmp_path / "out").exists()
+
+
+def test_failure_keeps_an_empty_output_that_was_there(tmp_path: Path, project: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(ValueError, match="x"), staging(tmp_path / "out", project):
+        raise ValueError("x")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_earlier_that_is_a_broken_link_is_replaced(tmp_path: Path, project: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "function.zip").symlink_to("gone")
+    with staging(output, project) as aside:
+        made(aside, "new")
+        publish(aside, output)
+    assert not (output / "function.zip").is_symlink()
+    assert listing(output) == dict.fromkeys(RESULT, "new")
+
+
+@pytest.mark.parametrize("inside", ["", "build", "a/b/c", "../project/out", "../link/out"])
+def test_output_inside_the_project(tmp_path: Path, project: Path, inside: str) -> None:
+    (tmp_path / "link").symlink_to(project)
+    with pytest.raises(InputFault) as raised, staging(project / inside, project):
+        pass
+    assert raised.value.code == "output-inside-project"
+    assert list(project.iterdir()) == []
+
+
+def test_project_inside_the_bundle_that_is_replaced(tmp_path: Path) -> None:
+    project = tmp_path / "out" / "bundle" / "project"
+    project.mkdir(parents=True)
+    with pytest.raises(InputFault) as raised, staging(tmp_path / "out", project):
+        pass
+    assert raised.value.code == "output-inside-project"
+    assert project.is_dir()
+
+
+def test_output_beside_with_a_longer_name(tmp_path: Path, project: Path) -> None:
+    with staging(tmp_path / "project-build", project):
+        pass
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_output_that_cannot_be_a_folder(tmp_path: Path, project: Path, place: str) -> None:
+    write(tmp_path, {"file": "x"})
+    with pytest.raises(InputFault) as raised, staging(tmp_path / place, project):
+        pass
+    assert raised.value.code == "output-unwritable"
+    assert str(tmp_path / place) in raised.value.message
+    assert listing(tmp_path) == {"file": "x"}

@@ -1,0 +1,170 @@
+"""Process and Pythons: what children may see, and which interpreter stands in."""
+
+from __future__ import annotations
+
+import subprocess
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from overflow import pythons
+from overflow.errors import InputFault
+from overflow.process import child_environment, run
+from overflow.pythons import find_python
+from tests.unit.builders import target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+    from overflow.uv import Uv
+
+SECRETS = (
+    "GITHUB_TOKEN ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN AWS_SECRET_ACCESS_KEY"
+    " AWS_SESSION_TOKEN DATABASE_URL NPM_TOKEN UV_PUBLISH_TOKEN UV_PUBLISH_PASSWORD"
+    " CARGO_REGISTRY_TOKEN GITHUB_OUTPUT GITHUB_ENV GITHUB_STEP_SUMMARY VIRTUAL_ENV PYTHONPATH"
+    " DOCKER_HOST INPUT_TOKEN OVERFLOW_OUTPUT"
+).split()
+STEERING = "UV_FROZEN UV_PYTHON UV_TARGET UV_PROJECT UV_SYSTEM_PYTHON UV_NO_DEV UV_GROUP".split()
+NEEDED = (
+    "PATH HOME LANG LC_ALL TMPDIR HTTPS_PROXY https_proxy NO_PROXY SSL_CERT_FILE NETRC"
+    " UV_INDEX_URL UV_INDEX_INTERNAL_PASSWORD UV_CACHE_DIR GIT_SSH_COMMAND SSH_AUTH_SOCK"
+    " XDG_CACHE_HOME CC CFLAGS CARGO_HOME SOURCE_DATE_EPOCH"
+).split()
+
+
+@pytest.mark.parametrize("name", [*SECRETS, *STEERING])
+def test_children_do_not_see(name: str) -> None:
+    assert child_environment({name: "x"}) == {}
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_children_see(name: str) -> None:
+    assert child_environment({name: "x"}) == {name: "x"}
+
+
+class Child:
+    """Stands in for subprocess.Popen."""
+
+    made: Child
+    interrupts = False
+
+    def __init__(self, command: list[str], **options: Any) -> None:
+        self.command, self.options, self.killed = command, options, False
+        self.returncode = 3
+        Child.made = self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def communicate(self) -> tuple[str, str]:
+        if Child.interrupts:
+            raise KeyboardInterrupt
+        return "out", "err"
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+def test_run_hands_over_nothing_but_what_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    done = run(("a", "b"), folder=tmp_path, environment={"X": "1"})
+    assert (done.exit_code, done.output, done.errors) == (3, "out", "err")
+    assert Child.made.command == ["a", "b"]
+    assert Child.made.options["env"] == {"X": "1"}
+    assert Child.made.options["cwd"] == tmp_path
+    assert Child.made.options["stdin"] == subprocess.DEVNULL
+    assert "shell" not in Child.made.options
+
+
+def test_child_dies_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    monkeypatch.setattr(Child, "interrupts", True)
+    with pytest.raises(KeyboardInterrupt):
+        run(["a"], folder=tmp_path, environment={})
+    assert Child.made.killed
+
+
+class Finds:
+    """Stands in for Uv."""
+
+    def __init__(self, answer: str | None = None) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+
+    def find_python(self, version: str, folder: Path) -> str | None:
+        self.asked.append(version)
+        return self.answer
+
+
+def find(version: str, environ: dict[str, str], finds: Finds | None = None) -> str:
+    uv = cast("Uv", finds or Finds())
+    return str(find_python(target(version), uv, environ))
+
+
+def pyenv(root: Path, *versions: str, mode: int = 0o755) -> dict[str, str]:
+    for version in versions:
+        python = root / "versions" / version / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!")
+        python.chmod(mode)
+    return {"PYENV_ROOT": str(root)}
+
+
+def running(implementation: str) -> SimpleNamespace:
+    return SimpleNamespace(
+        version_info=(3, 10, 0),
+        implementation=SimpleNamespace(name=implementation),
+        executable="/running/python",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _running_3_10(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pythons, "sys", running("cpython"))
+
+
+def test_our_own_is_taken_first(tmp_path: Path) -> None:
+    assert find("3.10", pyenv(tmp_path, "3.10.9")) == "/running/python"
+
+
+def test_our_own_is_not_taken_unless_cpython(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pythons, "sys", running("pypy"))
+    assert find("3.10", pyenv(tmp_path, "3.10.9")).endswith("versions/3.10.9/bin/python")
+
+
+def test_pyenvs_newest_patch(tmp_path: Path) -> None:
+    environ = pyenv(tmp_path, "3.12.9", "3.12.10", "3.12.1", "pypy3.12-1", "3.13-dev")
+    assert find("3.12", environ).endswith("versions/3.12.10/bin/python")
+
+
+def test_pyenv_in_the_home(tmp_path: Path) -> None:
+    pyenv(tmp_path / ".pyenv", "3.12.1")
+    assert find("3.12", {"HOME": str(tmp_path)}).endswith("3.12.1/bin/python")
+
+
+def test_uv_is_asked_last(tmp_path: Path) -> None:
+    finds = Finds("/uv/python3.12")
+    assert find("3.12", pyenv(tmp_path, "3.11.1"), finds) == "/uv/python3.12"
+    assert finds.asked == ["3.12"]
+
+
+def test_missing_names_those_that_are_here(tmp_path: Path) -> None:
+    with pytest.raises(InputFault) as raised:
+        find("3.12", pyenv(tmp_path, "3.11.1", "3.13.0"))
+    assert raised.value.code == "python-missing"
+    assert raised.value.hint.endswith("--python: 3.10, 3.11, 3.13")
+
+
+def test_pyenv_without_an_executable(tmp_path: Path) -> None:
+    with pytest.raises(InputFault):
+        find("3.12", pyenv(tmp_path, "3.12.1", mode=0o644))

@@ -1,0 +1,81 @@
+"""Start: manifest, Python, install, paths, handler, in this order."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overflow.runtime import install
+from overflow.runtime.manifest import Deferred, Manifest, to_json
+from overflow.runtime.start import start
+from tests.unit.builders import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.fixture(autouse=True)
+def _own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+
+
+def bundle(root: Path, *, python: str = RUNNING, deferred: Deferred | None = None) -> str:
+    manifest = Manifest(
+        build="b",
+        python=python,
+        handler="started_app:handler",
+        interface="function",
+        overflow_folder=str(root / "overflow"),
+        deferred=deferred,
+    )
+    write(
+        root,
+        {
+            "_overflow/manifest.json": to_json(manifest),
+            "started_app.py": "import started_dep\ndef handler(event, context):\n"
+            "    return started_dep.where\n",
+            "_vendor/started_dep.py": "where = 'vendored'\n",
+        },
+    )
+    return str(root)
+
+
+def test_nothing_deferred(tmp_path: Path) -> None:
+    root = bundle(tmp_path)
+    assert start(root)({}, None) == "vendored"
+    assert f"{root}/overflow" not in sys.path
+
+
+def test_overflow_is_installed_first_and_stands_before_vendor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deferred = Deferred(count=1, size=1, indexes=())
+    asked: list[tuple[str, Deferred, str]] = []
+
+    def ensure(manifest: Manifest, deferred: Deferred, root: str) -> None:
+        asked.append((manifest.build, deferred, root))
+        write(tmp_path, {"overflow/started_dep.py": "where = 'deferred'\n"})
+
+    monkeypatch.setattr(install, "ensure", ensure)
+    root = bundle(tmp_path, deferred=deferred)
+    assert start(root)({}, None) == "deferred"
+    assert asked == [("b", deferred, root)]
+
+
+def test_other_python_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    before = list(sys.path)
+    said = f"is for python3.99 and the function runs python{RUNNING}"
+    with pytest.raises(RuntimeError, match=said):
+        start(bundle(tmp_path, python="3.99"))
+    assert sys.path == before
+    assert "started_app" not in sys.modules
+
+
+def test_no_manifest(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        start(str(tmp_path))
