@@ -43,6 +43,9 @@ READ_AHEAD = 96
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first date that a zip can hold."""
 
+LATEST = 4_354_819_198
+"""The last one, in seconds: the end of 2107."""
+
 Date = tuple[int, int, int, int, int, int]
 
 
@@ -117,19 +120,21 @@ class _Hashed(io.BufferedIOBase):
 def _date(epoch: str) -> Date:
     if not (epoch.isascii() and epoch.isdigit()):
         return EARLIEST
-    moment = datetime.fromtimestamp(int(epoch), timezone.utc)
+    moment = datetime.fromtimestamp(min(int(epoch[:15]), LATEST), timezone.utc)
     date = moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
     return max(date, EARLIEST)
 
 
 def _jobs(members: Iterable[Member]) -> Iterator[Callable[[], list[_Piece]]]:
     batch: list[Member] = []
+    size = 0
     for member in members:
         if member.size < PIECE:
             batch.append(member)
-        if batch and (member.size >= PIECE or sum(one.size for one in batch) >= BATCH):
+            size += member.size
+        if batch and (member.size >= PIECE or size >= BATCH):
             yield partial(_deflate_batch, batch)
-            batch = []
+            batch, size = [], 0
         if member.size >= PIECE:
             yield from _large(member)
     if batch:
@@ -141,10 +146,12 @@ def _large(member: Member) -> Iterator[Callable[[], list[_Piece]]]:
     crc = 0
     with open(member.path, "rb") as stream:
         data = stream.read(PIECE)
-        while data:
+        while True:
             crc = zlib_ng.crc32(data, crc)
             following = stream.read(PIECE)
             yield partial(_deflate, member, data, crc, is_last=not following)
+            if not following:
+                break
             data = following
 
 

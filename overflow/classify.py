@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PYPI = "https://pypi.org/simple"
 """The one index that is public without being named (uv's default)."""
 
+PYPI_HOST = "pypi.org"
+
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -50,11 +52,13 @@ class Verdict:
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """Scheme, host and port of an index: what makes it the one that was named."""
+    """What makes an index the one that was named: several can share a host."""
 
     scheme: str
     host: str
     port: int
+    path: str
+    """Without a slash at its end. Empty for PyPI, which is public whatever the path."""
 
 
 @cache
@@ -68,7 +72,12 @@ def origin(url: str) -> Origin | None:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         return None
     host = parts.hostname.rstrip(".").lower()
-    return Origin(scheme=parts.scheme, host=host, port=port or DEFAULT_PORTS[parts.scheme])
+    return Origin(
+        scheme=parts.scheme,
+        host=host,
+        port=port or DEFAULT_PORTS[parts.scheme],
+        path="" if host == PYPI_HOST else parts.path.rstrip("/"),
+    )
 
 
 def public_indexes(extra: Sequence[str]) -> Mapping[Origin, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from elftools.common.exceptions import ELFError
@@ -14,6 +15,9 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+AT_MOST = 10_000
+"""Sections, tags or versions that are read: a damaged file can claim billions."""
 
 SEARCH_TAGS = {"DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
 """Entries of the dynamic section that name folders to search, and pyelftools' names for them."""
@@ -45,15 +49,15 @@ def read_shared_object(root: Path, path: str) -> SharedObject | None:
                 glibc=max(_glibc_versions(elf), default=(0, 0)),
                 search_folders=tuple(_search_folders(elf, posixpath.dirname(path))),
             )
-        except (ELFError, ValueError, KeyError):
+        except (ELFError, OSError, ValueError, KeyError, UnicodeError, OverflowError):
             return None  # a damaged file is the business of whoever imports it
 
 
 def _glibc_versions(elf: ELFFile) -> Iterator[tuple[int, int]]:
-    for section in elf.iter_sections():
+    for section in islice(elf.iter_sections(), AT_MOST):
         if isinstance(section, GNUVerNeedSection):
-            for _, needed in section.iter_versions():
-                for version in needed:
+            for _, needed in islice(section.iter_versions(), AT_MOST):
+                for version in islice(needed, AT_MOST):
                     name, _, number = str(version.name).partition("_")
                     parts = number.split(".")
                     if name == "GLIBC" and all(part.isdigit() for part in parts[:2]):
@@ -61,9 +65,9 @@ def _glibc_versions(elf: ELFFile) -> Iterator[tuple[int, int]]:
 
 
 def _search_folders(elf: ELFFile, origin: str) -> Iterator[str]:
-    for section in elf.iter_sections():
+    for section in islice(elf.iter_sections(), AT_MOST):
         if isinstance(section, DynamicSection):
-            for tag in section.iter_tags():
+            for tag in islice(section.iter_tags(), AT_MOST):
                 attribute = SEARCH_TAGS.get(tag.entry.d_tag)
                 if attribute is not None:
                     yield from _below_origin(getattr(tag, attribute), origin)
@@ -72,4 +76,5 @@ def _search_folders(elf: ELFFile, origin: str) -> Iterator[str]:
 def _below_origin(text: str, origin: str) -> Iterator[str]:
     for entry in text.replace("${ORIGIN}", "$ORIGIN").split(":"):
         if entry.startswith("$ORIGIN"):
-            yield posixpath.normpath(f"{origin}/{entry[len('$ORIGIN') :]}")
+            below = entry[len("$ORIGIN") :].lstrip("/")
+            yield posixpath.normpath(posixpath.join(origin, below))

@@ -30,7 +30,9 @@ def make_portable(folder: Path) -> None:
         if b"../" in content:
             rows = content.splitlines(keepends=True)
             record.unlink()  # it may be a hard link into uv's cache
-            record.write_bytes(b"".join(row for row in rows if not row.startswith(b"../")))
+            record.write_bytes(
+                b"".join(row for row in rows if not row.lstrip(b'"').startswith(b"../"))
+            )
 
 
 def add_adapters(folder: Path, names: Sequence[str]) -> frozenset[str]:

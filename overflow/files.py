@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pathspec import GitIgnoreSpec
 
+from overflow.errors import InputFault
 from overflow.tree import Tree, read_tree
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ LEFT_OUT = (
     "node_modules/",
     "/uv.lock.*",
     # The names that the bundle itself needs at its root.
-    "/_vendor/",
-    "/_overflow/",
-    "/_uv/",
+    "/_vendor",
+    "/_overflow",
+    "/_uv",
     "/overflow_trampoline.py",
 )
 """gitignore patterns of what never belongs into a bundle, unless --include says so."""
@@ -33,10 +34,17 @@ def read_project_files(root: Path, *, exclude: Sequence[str], include: Sequence[
     """The project's files less LEFT_OUT and `exclude`, with what `include` brings back.
 
     Patterns are those of gitignore, relative to the project. A name that the bundle needs for
-    itself stays out whatever is included.
+    itself stays out whatever is included. Raises InputFault `option-invalid` for what is none.
     """
     reserved = GitIgnoreSpec.from_lines(LEFT_OUT[-4:])
-    rules = GitIgnoreSpec.from_lines([*LEFT_OUT, *exclude, *(f"!{rule}" for rule in include)])
+    try:
+        rules = GitIgnoreSpec.from_lines([*LEFT_OUT, *exclude, *(f"!{rule}" for rule in include)])
+    except ValueError as error:
+        raise InputFault(
+            "option-invalid",
+            f"--exclude or --include: {error}",
+            hint="expected a pattern as in .gitignore",
+        ) from error
 
     def skip(path: str, is_folder: bool) -> bool:  # noqa: FBT001 - read_tree's signature
         if is_folder:

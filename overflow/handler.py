@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -113,14 +114,15 @@ def _names(read: Callable[[str], bytes | None], module: str) -> dict[str, str] |
         source = read(path)
         if source is not None:
             try:
-                tree = ast.parse(source)
-            except (SyntaxError, ValueError, RecursionError) as error:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of the user's escapes, say: not our business
+                    return dict(_bindings(ast.parse(source).body, {}))
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 raise InputFault(
                     "handler-unknown",
-                    f"{path}: cannot be read as Python: {error}",
+                    f"{path}: cannot be read as Python: {str(error) or type(error).__name__}",
                     hint="mend the file, or name another handler with --handler",
                 ) from error
-            return dict(_bindings(tree.body, {}))
     return None
 
 
@@ -155,7 +157,9 @@ def _function_interface(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 def _imports(
     node: ast.Import | ast.ImportFrom, imported: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
-    prefix = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
+    prefix = ""
+    if isinstance(node, ast.ImportFrom):
+        prefix = f"{'.' * node.level}{node.module or ''}."
     for alias in node.names:
         local = alias.asname or alias.name.split(".")[0]
         imported[local] = prefix + (alias.name if alias.asname else alias.name.split(".")[0])
@@ -172,5 +176,5 @@ def _assigned(
         interface = CONSTRUCTORS.get(imported.get(head, head) + dot + rest, "auto")
     for target in targets:
         for name in ast.walk(target):
-            if isinstance(name, ast.Name):
+            if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store):
                 yield name.id, interface

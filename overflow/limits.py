@@ -69,4 +69,5 @@ def in_megabytes(size: int) -> str:
 def tmp_needed_mb(overflow: int) -> int:
     """The `EphemeralStorage` setting, in MB, that an overflow of so many bytes asks for."""
     needed = int(overflow * TMP_HEADROOM / MIB) + 1
-    return max(TMP_DEFAULT_MB, -(-needed // TMP_STEP_MB) * TMP_STEP_MB)
+    rounded = -(-needed // TMP_STEP_MB) * TMP_STEP_MB
+    return min(max(TMP_DEFAULT_MB, rounded), TMP_MAXIMUM_MB)

@@ -147,7 +147,7 @@ def _version(value: object, where: str) -> str | None:
         raise _invalid(where, "expected a string")
     try:
         return str(Version(value))
-    except InvalidVersion as error:
+    except (InvalidVersion, ValueError) as error:  # the second: more digits than int() takes
         raise _invalid(where, f"{value!r} is not a version") from error
 
 

@@ -6,6 +6,7 @@ they are. What is on disk and in no RECORD is kept as well, as unowned.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os.path
 from dataclasses import dataclass
@@ -126,8 +127,13 @@ def _record(tree: Tree, info: str) -> list[str]:
 
     Scripts and data files lie outside (`../../../bin/x`): they are not part of a bundle.
     """
-    rows = csv.reader(_text(tree, f"{info}/RECORD").splitlines())
-    listed = {os.path.normpath(row[0]) if ".." in row[0] else row[0] for row in rows if row}
+    lines = _text(tree, f"{info}/RECORD").replace("\r\n", "\n").split("\n")
+    listed: set[str] = set()
+    # A damaged RECORD lists what could be read of it; the rest is then unowned, and stays.
+    with contextlib.suppress(csv.Error):
+        for row in csv.reader(lines):
+            if row:
+                listed.add(os.path.normpath(row[0]) if ".." in row[0] else row[0])
     return sorted(path for path in listed | {f"{info}/METADATA"} if path in tree.sizes)
 
 
@@ -162,5 +168,5 @@ def _text(tree: Tree, path: str) -> str:
 def _normal_version(text: str) -> str:
     try:
         return str(Version(text))
-    except InvalidVersion:
+    except (InvalidVersion, ValueError):  # the second: more digits than int() takes
         return text

@@ -144,7 +144,7 @@ def decide(
         limits=limits,
         bound_by=f"at most {in_megabytes(limits.threshold)}: everything is vendored",
     )
-    if resident.bundle_size <= limits.threshold:
+    if resident.bundle_size <= min(limits.threshold, limits.limit):
         return resident
     if not runtime_install:
         return _all_vendored(resident)

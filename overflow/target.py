@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -149,7 +150,7 @@ def _known() -> str:
 
 def _parse(text: str) -> tuple[int, int] | None:
     parts = text.strip().removeprefix("cpython").lstrip("@-").removeprefix("python").split(".")
-    if len(parts) not in (2, 3) or not all(part.isascii() and part.isdigit() for part in parts):
+    if len(parts) not in (2, 3) or not all(re.fullmatch("[0-9]{1,4}", part) for part in parts):
         return None
     return int(parts[0]), int(parts[1])
 

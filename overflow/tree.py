@@ -39,7 +39,7 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
     """The files below `root`; `skip(path, is_folder)` leaves a file or a whole folder out.
 
     A link to a regular file inside the tree counts as that file, with its size.
-    Raises InputFault `not-readable` for a folder that cannot be listed.
+    Raises InputFault `not-readable` for a folder that cannot be listed or a name that is no text.
     """
     top = os.path.realpath(root)
     sizes: dict[str, int] = {}
@@ -60,6 +60,7 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
             ) from error
         for entry in entries:
             path = folder + entry.name
+            _check_is_text(path)
             is_folder = entry.is_dir(follow_symlinks=False)
             if skip(path, is_folder):
                 left_out.append(path)
@@ -83,6 +84,17 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
         left_out=tuple(sorted(left_out)),
         skipped_links=tuple(sorted(skipped)),
     )
+
+
+def _check_is_text(path: str) -> None:
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InputFault(
+            "not-readable",
+            f"{path!r}: the name is not UTF-8, which a zip needs",
+            hint="rename it, or leave it out with --exclude",
+        ) from error
 
 
 def _is_file_inside(link: str, top: str) -> bool:

@@ -65,8 +65,8 @@ def ensure(manifest: Manifest, deferred: Deferred, root: str) -> None:
 def is_ready(manifest: Manifest) -> bool:
     """Whether the overflow of this very build is in place."""
     try:
-        with open(f"{manifest.overflow_folder}/{MARKER}", encoding="utf-8") as marker:
-            return marker.read() == manifest.build
+        with open(f"{manifest.overflow_folder}/{MARKER}", "rb") as marker:
+            return marker.read() == manifest.build.encode()
     except OSError:
         return False
 

@@ -18,14 +18,12 @@ def extend(root: str, folders: Sequence[str]) -> None:
     """
     if root not in sys.path:
         sys.path.insert(0, root)
-    position = sys.path.index(root) + 1
+    placed: list[str] = []
     for folder in folders:
-        before = list(sys.path)
-        if folder in before:  # a second start in one process
-            sys.path.remove(folder)
-            before.remove(folder)
-        site.addsitedir(folder)
-        added = [path for path in sys.path if path not in before]
-        kept = [path for path in sys.path if path in before]
-        sys.path[:] = [*kept[:position], *added, *kept[position:]]
-        position += len(added)
+        count = len(sys.path)
+        # With no paths known, what is on sys.path already (PYTHONPATH) is added once more.
+        site.addsitedir(folder, set())
+        placed += [path for path in sys.path[count:] if path not in (root, *placed)]
+    rest = [path for path in sys.path if path not in placed]
+    position = rest.index(root) + 1
+    sys.path[:] = [*rest[:position], *placed, *rest[position:]]

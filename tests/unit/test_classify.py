@@ -236,8 +236,10 @@ def test_public_index_must_be_a_url_without_password(url: str) -> None:
 
 
 def test_origin_with_a_port() -> None:
-    assert origin("http://A.example:8080/x") == Origin(scheme="http", host="a.example", port=8080)
-    assert origin("http://a.example") == Origin(scheme="http", host="a.example", port=80)
+    found = origin("http://A.example:8080/x/")
+    assert found == Origin(scheme="http", host="a.example", port=8080, path="/x")
+    found = origin("http://a.example")
+    assert found == Origin(scheme="http", host="a.example", port=80, path="")
 
 
 @given(st.text())

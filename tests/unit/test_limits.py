@@ -10,6 +10,7 @@ from overflow.limits import (
     LIMIT_MB,
     MIB,
     TMP_DEFAULT_MB,
+    TMP_MAXIMUM_MB,
     TMP_STEP_MB,
     in_megabytes,
     megabytes,
@@ -53,7 +54,8 @@ def test_tmp_needed(overflow: float, setting: int) -> None:
 @given(st.integers(0, 20_000 * MIB))
 def test_tmp_needed_has_room_and_is_round(overflow: int) -> None:
     setting = tmp_needed_mb(overflow)
-    assert setting * MIB > overflow * 1.09
+    assert setting * MIB > overflow * 1.09 or setting == TMP_MAXIMUM_MB
+    assert setting <= TMP_MAXIMUM_MB
     assert setting % TMP_STEP_MB == 0
     assert setting >= TMP_DEFAULT_MB
     assert tmp_needed_mb(overflow + MIB) >= setting
