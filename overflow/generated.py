@@ -6,22 +6,20 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from overflow import __version__
 from overflow.classify import PYPI
 from overflow.installer import UV_VERSION, installer_for
 from overflow.plan import Support
 from overflow.requirements import requirements_text
-from overflow.resources import runtime_files, templates_folder
+from overflow.resources import runtime_files
 from overflow.runtime.manifest import (
-    INSTALLER_FILE,
     MANIFEST_FILE,
     REQUIREMENTS_FILE,
     Deferred,
     Manifest,
     to_json,
 )
+from overflow.templates import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,7 +65,9 @@ def generate(
     )
     files = {f"_overflow/{name}": content for name, content in runtime_files().items()}
     files[MANIFEST_FILE] = to_json(manifest).encode()
-    files[f"{TRAMPOLINE}.py"] = _trampoline(handler).encode()
+    files[f"{TRAMPOLINE}.py"] = render(
+        "trampoline.py", handler=handler.name, version=__version__
+    ).encode()
     if deferred:
         files[REQUIREMENTS_FILE] = requirements.encode()
     return Generated(files=files, installer=installer_for(target) if deferred else None)
@@ -90,17 +90,3 @@ def _deferred(deferred: Sequence[Distribution], verdicts: dict[str, Verdict]) ->
         size=sum(distribution.size for distribution in deferred),
         indexes=tuple(sorted(index for index in indexes if index and index != PYPI)),
     )
-
-
-def _trampoline(handler: Handler) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(templates_folder()),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Python source, with a checked name put into a string
-    )
-    template = environment.get_template("trampoline.py")
-    return template.render(handler=handler.name, version=__version__)
-
-
-__all__ = ["INSTALLER_FILE", "TRAMPOLINE", "Generated", "generate", "support"]

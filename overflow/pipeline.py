@@ -11,11 +11,13 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from overflow import environment as env
-from overflow import locking, output
+from overflow import locking, output, templates
 from overflow.archive import write_zip
 from overflow.bundle import write_bundle
 from overflow.classify import Verdict, classify, public_indexes
@@ -26,6 +28,7 @@ from overflow.handler import Handler, find_handler
 from overflow.limits import in_megabytes
 from overflow.measure import Distribution, Measurement, measure
 from overflow.plan import Outcome, Plan, decide, deferrable
+from overflow.process import meanwhile
 from overflow.project import Project, check_selection
 from overflow.pythons import find_python
 from overflow.report import Report, Written, to_json, to_markdown
@@ -67,6 +70,7 @@ class Decision:
     installed: Installed
     handler: Handler
     files: Tree
+    """The project's own."""
     measurement: Measurement
     plan: Plan
     generated: Generated
@@ -119,34 +123,48 @@ def _install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
         target = _target(inputs, project)
         python = find_python(target, uv, tools.environ)
         retitle(f"Read {project.name}: for {target.runtime} on {target.architecture}")
-    with console.step("lock", "Checking uv.lock") as retitle:
-        if found:
-            locked = locking.lock_project(inputs.project, uv=uv, python=python)
-        else:
-            locked = locking.lock_requirements(inputs.project, work / "project", uv, python, target)
-        retitle(f"Checked uv.lock: {len(locked.lock.packages)} packages")
-    if locked.made:
-        console.say(f"  {locked.made}")
-    with console.step("install", "Installing for the target with uv") as retitle:
-        environment = work / "environment"
-        uv.sync(
-            locked.folder,
-            environment,
-            python=python,
-            target=target,
-            extras=inputs.extras,
-            groups=inputs.groups,
-            local=locked.lock.local_names,
-        )
-        env.make_portable(env.site_packages(environment, target))
-        retitle("Installed for the target with uv")
+    with meanwhile(_warm_up):
+        locked = _lock(inputs, tools, python, None if found else (work / "project", target))
+        with console.step("install", "Installing for the target with uv") as retitle:
+            uv.sync(
+                locked.folder,
+                work / "environment",
+                python=python,
+                target=target,
+                extras=inputs.extras,
+                groups=inputs.groups,
+                local=locked.lock.local_names,
+            )
+            retitle("Installed for the target with uv")
     return Installed(
         project=project,
         target=target,
         python=python,
         locked=locked,
-        site_packages=env.site_packages(environment, target),
+        site_packages=env.site_packages(work / "environment", target),
     )
+
+
+def _warm_up() -> None:
+    """Import, while uv works, what takes long to import and is needed once uv is done."""
+    templates.prepare()
+    import_module("pathspec")
+
+
+def _lock(
+    inputs: Inputs, tools: Tools, python: Path, requirements: tuple[Path, Target] | None
+) -> locking.Locked:
+    console = tools.console
+    with console.step("lock", "Checking uv.lock") as retitle:
+        if requirements is None:
+            locked = locking.lock_project(inputs.project, uv=tools.uv, python=python)
+        else:
+            folder, target = requirements
+            locked = locking.lock_requirements(inputs.project, folder, tools.uv, python, target)
+        retitle(f"Checked uv.lock: {len(locked.lock.packages)} packages")
+    if locked.made:
+        console.say(f"  {locked.made}")
+    return locked
 
 
 def _target(inputs: Inputs, project: Project) -> Target:
@@ -161,6 +179,7 @@ def _target(inputs: Inputs, project: Project) -> Target:
 def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Decision:
     with tools.console.step("measure", "Measuring") as retitle:
         files = read_project_files(inputs.project, exclude=inputs.exclude, include=inputs.include)
+        env.make_portable(installed.site_packages)
         handler = find_handler(inputs.handler, partial(_source, files, installed.site_packages))
         added = env.add_adapters(installed.site_packages, handler.adapters)
         measurement = measure(installed.site_packages)
@@ -169,7 +188,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Decision:
         count, size = len(measurement.distributions), measurement.size
         retitle(f"Measured {in_megabytes(size)} in {count} distributions")
     with tools.console.step("plan", "Planning") as retitle:
-        plan, generated = _plan(inputs, installed, handler, files, measurement, added)
+        plan, generated = _plan(inputs, installed, handler, files.size, measurement, added)
         retitle(f"Planned: {plan.outcome.value} ({plan.bound_by})")
     return Decision(
         installed=installed,
@@ -185,7 +204,7 @@ def _plan(
     inputs: Inputs,
     installed: Installed,
     handler: Handler,
-    files: Tree,
+    project_size: int,
     measurement: Measurement,
     added: frozenset[str],
 ) -> tuple[Plan, Generated]:
@@ -207,7 +226,7 @@ def _plan(
         distributions,
         verdicts=verdicts,
         groups=groups,
-        project_size=files.size,
+        project_size=project_size,
         support=support(resident, deferring),
         limits=inputs.limits,
         runtime_install=inputs.runtime_install,
@@ -233,7 +252,11 @@ def _write(decision: Decision, aside: Path, tools: Tools) -> Written:
             installer=installer,
         )
         retitle(f"Wrote the bundle: {len(bundle.sizes)} files, {in_megabytes(bundle.size)}")
-    with console.step("archive", "Compressing function.zip") as retitle:
+    with (
+        # The environment is of no use any more, and has thousands of files.
+        meanwhile(partial(rmtree, aside / "work", ignore_errors=True)),
+        console.step("archive", "Compressing function.zip") as retitle,
+    ):
         archive = write_zip(aside / output.ZIP, bundle.members(), environ=tools.environ)
         retitle(f"Compressed function.zip: {in_megabytes(archive.size)}")
     return Written(bundle_bytes=bundle.size, zip_bytes=archive.size, zip_sha256=archive.sha256)
@@ -251,5 +274,5 @@ def _search_folders(
 def _source(files: Tree, site_packages: Path, path: str) -> bytes | None:
     if path in files.sizes:
         return (files.root / path).read_bytes()
-    installed = site_packages / path
-    return installed.read_bytes() if installed.is_file() else None
+    vendored = site_packages / path
+    return vendored.read_bytes() if vendored.is_file() else None

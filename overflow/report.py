@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from overflow import __version__
 from overflow.errors import ExitCode
 from overflow.generated import TRAMPOLINE
-from overflow.limits import MIB, ZIP_DIRECT_MB, in_megabytes, megabytes, tmp_needed_mb
+from overflow.limits import ZIP_DIRECT_MB, in_megabytes, megabytes, tmp_needed_mb
 from overflow.plan import Outcome, Placement, Plan
-from overflow.resources import templates_folder
+from overflow.templates import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -151,26 +148,17 @@ def by_size(plan: Plan) -> list[Placement]:
 
 def to_markdown(report: Report) -> str:
     """summary.md: the verdict first, then the figures."""
-    return _render("summary.md", report, escape=markdown)
+    return _render("summary.md", report)
 
 
 def to_text(report: Report) -> str:
-    """The same for a terminal, in few lines."""
-    return _render("plan.txt", report, escape=str)
+    """The same for a terminal, in few lines. Names in it are not made harmless yet."""
+    return _render("plan.txt", report)
 
 
-def _render(template: str, report: Report, *, escape: Any) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(templates_folder()),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Markdown and text: each value goes through `safe`
-    )
-    environment.filters["mb"] = in_megabytes
-    environment.filters["safe"] = escape
-    return environment.get_template(template).render(
+def _render(template: str, report: Report) -> str:
+    return render(
+        template,
         report=report,
         plan=report.plan,
         rows=by_size(report.plan),
@@ -178,7 +166,6 @@ def _render(template: str, report: Report, *, escape: Any) -> str:
         ephemeral_mb=tmp_needed_mb(report.plan.deferred_size),
         bar=bar(report.plan.bundle_size, report.plan.limits.limit),
         total=report.plan.vendored_size + report.plan.deferred_size,
-        mib=MIB,
     )
 
 
@@ -186,11 +173,3 @@ def bar(size: int, limit: int) -> str:
     """`size` against `limit` in block characters; full where it is over."""
     filled = BAR if limit <= 0 else min(BAR, round(BAR * size / limit))
     return "█" * filled + "░" * (BAR - filled)
-
-
-_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&@:$!\x00-\x1f\x7f]|(?<=www)\.", re.IGNORECASE)
-
-
-def markdown(text: str) -> str:
-    """`text` as GitHub shows it unchanged: no markup, link, mention, cell or line of its own."""
-    return _MARKDOWN.sub(lambda match: f"&#{ord(match.group())};", text)

@@ -60,7 +60,6 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
             ) from error
         for entry in entries:
             path = folder + entry.name
-            _check_is_text(path)
             is_folder = entry.is_dir(follow_symlinks=False)
             if skip(path, is_folder):
                 left_out.append(path)
@@ -76,6 +75,7 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
                     sizes[path] = status.st_size
                     if status.st_mode & stat.S_IXUSR:
                         executable.add(path)
+    _check_are_text([*sizes, *skipped])
     return Tree(
         root=Path(top),
         sizes={path: sizes[path] for path in sorted(sizes)},
@@ -86,15 +86,20 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
     )
 
 
-def _check_is_text(path: str) -> None:
+def _check_are_text(paths: list[str]) -> None:
     try:
-        path.encode()
+        "/".join(paths).encode()
     except UnicodeEncodeError as error:
+        named = next(path for path in paths if not path.isascii() and not _is_text(path))
         raise InputFault(
             "not-readable",
-            f"{path!r}: the name is not UTF-8, which a zip needs",
+            f"{named!r}: the name is not UTF-8, which a zip needs",
             hint="rename it, or leave it out with --exclude",
         ) from error
+
+
+def _is_text(path: str) -> bool:
+    return path.encode(errors="replace").decode() == path
 
 
 def _is_file_inside(link: str, top: str) -> bool:

@@ -27,11 +27,11 @@ from overflow.report import (
     Written,
     bar,
     by_size,
-    markdown,
     to_json,
     to_markdown,
     to_text,
 )
+from overflow.templates import markdown
 from tests.unit.builders import handler, limits, plan_of, target
 
 ROOT = Path(__file__).parents[2]
