@@ -54,7 +54,8 @@ def ensure_python(uv: Path) -> Path:
         return target_python(PYTHON)
     except RuntimeError:
         say(f"There is no Python {PYTHON} here: uv downloads one")
-        subprocess.run([uv, "python", "install", PYTHON], check=True)
+        if subprocess.run([uv, "python", "install", PYTHON], check=False).returncode != 0:
+            sys.exit(f"Install Python {PYTHON}, for which the example is, and run this again.")
         return target_python(PYTHON)
 
 
