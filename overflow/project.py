@@ -37,10 +37,6 @@ def parse_toml(text: bytes, file: str, code: str) -> dict[str, Any]:
         ) from error
     except rtoml.TomlParsingError as error:
         raise InputFault(code, f"{file}: not valid TOML: {error}", hint=_toml_hint(file)) from error
-    except RecursionError as error:
-        raise InputFault(
-            code, f"{file}: nested too deeply to be read", hint=_toml_hint(file)
-        ) from error
 
 
 def _toml_hint(file: str) -> str:
