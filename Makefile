@@ -27,7 +27,7 @@ test: .venv/ready lint ## everything: linters, types, all tests, coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-unit: .venv/ready ## the tests that take seconds
+unit: .venv/ready ## the tests that spawn nothing: half a minute
 	$(BIN)/pytest -q tests/unit
 
 lint: .venv/ready ## ruff, mypy --strict

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import gc
 import time
-from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.synthetic import distributions, lock_text, packages, search_folders
 from benchmarks.table import Bound, Outcome, table
-from overflow.classify import Verdict, classify, public_indexes
-from overflow.generated import generate, support
-from overflow.grouping import group
+from overflow.classify import classify, public_indexes
+from overflow.decision import Question, answer
 from overflow.handler import Handler
 from overflow.limits import MIB, TMP_MAXIMUM_MB, Limits, megabytes
 from overflow.lockfile import parse_lock
-from overflow.plan import decide, deferrable
+from overflow.plan import Strategy
 from overflow.project import parse_toml
 from overflow.target import Target
 
@@ -83,6 +81,7 @@ def _described(lock: bytes, installed: Sequence[Distribution]) -> str:
 
 def _once(lock: bytes, installed: list[Distribution]) -> dict[str, float]:
     gc.collect()
+    gc.disable()  # as the command does
     clock = _Clock()
     # A new one each time: what a target remembers of wheels is worth nothing to a new process.
     target = Target(python=(3, 12), architecture="x86_64")
@@ -94,43 +93,21 @@ def _once(lock: bytes, installed: list[Distribution]) -> dict[str, float]:
             installed, lock=parsed, project="project", target=target, indexes=public_indexes(())
         ),
     )
-    _plan(clock, target, installed, verdicts)
+    question = _question(target)
+    clock.time("plan", lambda: answer(question, installed, verdicts, search_folders))
+    gc.enable()
     return clock.seconds
 
 
-def _plan(
-    clock: _Clock,
-    target: Target,
-    installed: list[Distribution],
-    verdicts: dict[str, Verdict],
-) -> None:
-    groups = clock.time("group", lambda: group(installed, partial(_search_folders, verdicts)))
-    leaving = clock.time("deferrable", lambda: deferrable(groups, verdicts)[0])
-    leave = [one for one in installed if one.name in leaving]
-    resident, deferring = clock.time(
-        "generate",
-        lambda: [
-            generate(target=target, handler=HANDLER, deferred=deferred, verdicts=verdicts)
-            for deferred in ([], leave)
-        ],
+def _question(target: Target) -> Question:
+    return Question(
+        target=target,
+        handler=HANDLER,
+        project_size=MIB,
+        limits=LIMITS,
+        strategy=Strategy.DEFER,
+        runtime_install=True,
     )
-    clock.time(
-        "decide",
-        lambda: decide(
-            installed,
-            verdicts=verdicts,
-            groups=groups,
-            project_size=MIB,
-            support=support(resident, deferring),
-            limits=LIMITS,
-            runtime_install=True,
-        ),
-    )
-
-
-def _search_folders(verdicts: Mapping[str, Verdict], distribution: Distribution) -> frozenset[str]:
-    public = verdicts[distribution.name].is_public  # they leave together, and are not looked into
-    return frozenset() if public else search_folders(distribution)
 
 
 def _text(

@@ -51,7 +51,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class IndexOrigin:
     """What makes an index the one that was named: several can share a host."""
 
     scheme: str
@@ -62,7 +62,7 @@ class Origin:
 
 
 @cache
-def origin(url: str) -> Origin | None:
+def origin(url: str) -> IndexOrigin | None:
     """The origin of an http(s) URL, or None; never looks at anything but the parsed host."""
     try:
         parts = urlsplit(url)
@@ -72,7 +72,7 @@ def origin(url: str) -> Origin | None:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         return None
     host = parts.hostname.rstrip(".").lower()
-    return Origin(
+    return IndexOrigin(
         scheme=parts.scheme,
         host=host,
         port=port or DEFAULT_PORTS[parts.scheme],
@@ -80,12 +80,12 @@ def origin(url: str) -> Origin | None:
     )
 
 
-def public_indexes(extra: Sequence[str]) -> Mapping[Origin, str]:
+def public_indexes(extra: Sequence[str]) -> Mapping[IndexOrigin, str]:
     """PyPI and the indexes that the user calls public, each under its origin.
 
     Raises InputFault `index-invalid` for what is no URL, or needs a password (not public then).
     """
-    found: dict[Origin, str] = {}
+    found: dict[IndexOrigin, str] = {}
     for url in (PYPI, *extra):
         place = origin(url)
         if place is None or "@" in urlsplit(url).netloc:
@@ -104,7 +104,7 @@ def classify(
     lock: Lockfile,
     project: str,
     target: Target,
-    indexes: Mapping[Origin, str],
+    indexes: Mapping[IndexOrigin, str],
     added: frozenset[str] = frozenset(),
 ) -> dict[str, Verdict]:
     """A verdict for each distribution, by name.
@@ -123,7 +123,7 @@ def _verdict(  # noqa: PLR0911 - each line is one rule, in order
     lock: Lockfile,
     project: str,
     target: Target,
-    indexes: Mapping[Origin, str],
+    indexes: Mapping[IndexOrigin, str],
     added: frozenset[str],
 ) -> Verdict:
     if distribution.name == project:
@@ -156,14 +156,14 @@ def _private(reason: str) -> Verdict:
     return Verdict(visibility=Visibility.PRIVATE, reason=reason)
 
 
-def _index_of(source: Source | None, indexes: Mapping[Origin, str]) -> Origin | None:
+def _index_of(source: Source | None, indexes: Mapping[IndexOrigin, str]) -> IndexOrigin | None:
     if source is None or source.kind != "registry":
         return None
     place = origin(source.location)
     return place if place in indexes else None
 
 
-def _why_private(candidates: tuple[LockedPackage, ...], indexes: Mapping[Origin, str]) -> str:
+def _why_private(candidates: tuple[LockedPackage, ...], indexes: Mapping[IndexOrigin, str]) -> str:
     for package in candidates:
         if _index_of(package.source, indexes) is None:
             return _source_text(package.source)

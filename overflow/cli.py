@@ -13,6 +13,8 @@ from overflow import __version__, pipeline
 from overflow.console import Console, plain
 from overflow.errors import ExitCode, Fault, InputFault
 from overflow.inputs import OPTIONS, Inputs, read_inputs
+from overflow.installation import Tools
+from overflow.output import BUNDLE, SUMMARY, ZIP
 from overflow.report import Report, to_json, to_text
 from overflow.uv import Uv
 
@@ -44,7 +46,7 @@ def main_from_environment() -> int:
 
 def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]) -> ExitCode:
     console = Console(sys.stderr)
-    tools = pipeline.Tools(uv=Uv.bundled(environ), console=console, environ=environ)
+    tools = Tools(uv=Uv.bundled(environ), console=console, environ=environ)
     if given["command"] == "plan":
         inputs = read_inputs(given, environ, writes=False)
         report = pipeline.plan(inputs, tools)
@@ -55,16 +57,16 @@ def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]
     return report.exit_code
 
 
-def _build(inputs: Inputs, tools: pipeline.Tools) -> Report:
+def _build(inputs: Inputs, tools: Tools) -> Report:
     assert inputs.output is not None  # noqa: S101 - for the type checker: checked as it was read
     report = pipeline.build(inputs, inputs.output, tools)
     sys.stdout.write(plain(to_text(report)))
     if report.written is None:
-        tools.console.say(f"No bundle was written; why: {inputs.output / 'summary.md'}")
-        if (inputs.output / "bundle").exists():
+        tools.console.say(f"No bundle was written; why: {inputs.output / SUMMARY}")
+        if (inputs.output / BUNDLE).exists():
             tools.console.warn(f"the bundle in {inputs.output} is that of an earlier build")
     else:
-        tools.console.say(f"Upload {inputs.output / 'function.zip'}")
+        tools.console.say(f"Upload {inputs.output / ZIP}")
     return report
 
 
@@ -88,7 +90,7 @@ def _guarded(work: Callable[[], ExitCode]) -> int:
         )
         return int(ExitCode.INPUT)
     except KeyboardInterrupt:
-        console.say("Interrupted: nothing was changed.")
+        console.say("Interrupted: the output is as it was.")
         return int(ExitCode.INTERRUPTED)
     except Exception:  # noqa: BLE001 - a bug of ours: say so, with all there is to know
         console.say(traceback.format_exc())

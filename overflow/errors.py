@@ -27,7 +27,7 @@ class Fault(Exception):
     `details` holds another program's own words (uv's, say), which may be long.
     """
 
-    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+    exit_code: ClassVar[ExitCode]
 
     def __init__(self, code: str, message: str, *, hint: str, details: str = "") -> None:
         super().__init__(message)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+RESERVED = ("/_vendor", "/_overflow", "/_uv", "/overflow_trampoline.py")
+"""Names that the bundle itself needs at its root."""
+
 LEFT_OUT = (
     ".*",  # .git, .venv, .env and its secrets, editors' and tools' folders
     "__pycache__/",
@@ -19,11 +22,7 @@ LEFT_OUT = (
     "venv/",
     "node_modules/",
     "/uv.lock.*",
-    # The names that the bundle itself needs at its root.
-    "/_vendor",
-    "/_overflow",
-    "/_uv",
-    "/overflow_trampoline.py",
+    *RESERVED,
 )
 """gitignore patterns of what never belongs into a bundle, unless --include says so."""
 
@@ -37,7 +36,7 @@ def read_project_files(root: Path, *, exclude: Sequence[str], include: Sequence[
     # Importing pathspec takes 30 ms, which pass while uv installs (see pipeline.py).
     from pathspec import GitIgnoreSpec  # noqa: PLC0415
 
-    reserved = GitIgnoreSpec.from_lines(LEFT_OUT[-4:])
+    reserved = GitIgnoreSpec.from_lines(RESERVED)
     try:
         rules = GitIgnoreSpec.from_lines([*LEFT_OUT, *exclude, *(f"!{rule}" for rule in include)])
     except ValueError as error:

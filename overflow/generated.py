@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from overflow import __version__
 from overflow.classify import PYPI
 from overflow.installer import UV_VERSION, installer_for
-from overflow.plan import Support
 from overflow.requirements import requirements_text
 from overflow.resources import runtime_files
 from overflow.runtime.manifest import (
@@ -52,7 +51,7 @@ def generate(
     target: Target,
     handler: Handler,
     deferred: Sequence[Distribution],
-    verdicts: dict[str, Verdict],
+    verdicts: Mapping[str, Verdict],
 ) -> Generated:
     """What a bundle needs that defers these distributions (perhaps none)."""
     requirements = requirements_text(deferred, verdicts)
@@ -73,20 +72,14 @@ def generate(
     return Generated(files=files, installer=installer_for(target) if deferred else None)
 
 
-def support(resident: Generated, deferring: Generated) -> Support:
-    """The sizes that a plan weighs."""
-    return Support(resident=resident.size, deferring=deferring.size)
-
-
 def _build_id(requirements: str, target: Target) -> str:
     content = "\n".join((requirements, target.runtime, target.architecture, UV_VERSION))
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _deferred(deferred: Sequence[Distribution], verdicts: dict[str, Verdict]) -> Deferred:
+def _deferred(deferred: Sequence[Distribution], verdicts: Mapping[str, Verdict]) -> Deferred:
     indexes = {verdicts[distribution.name].index for distribution in deferred}
     return Deferred(
-        count=len(deferred),
         size=sum(distribution.size for distribution in deferred),
         indexes=tuple(sorted(index for index in indexes if index and index != PYPI)),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
 from overflow.limits import (
@@ -16,19 +16,20 @@ from overflow.limits import (
     Limits,
     megabytes,
 )
+from overflow.plan import Strategy
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-STRATEGIES = ("defer",)
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 
-ORIGIN_SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
-ORIGIN_TMP = "MAXIMISE_TMP_SPACE"
-"""The two variables of the original system, honoured as they were there."""
+VERCEL_SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
+VERCEL_TMP = "MAXIMISE_TMP_SPACE"
+"""Two variables of Vercel's Python runtime, honoured as they were there."""
+
+
+Given = Mapping[str, "str | list[str] | None"]
+"""Options by key, as argparse has them; None where not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class Option:
 OPTIONS = (
     Option(
         flag="--strategy",
-        choices=STRATEGIES,
+        choices=tuple(one.value for one in Strategy),
         default="defer",
         help="how what does not fit is handled: `defer` installs every public distribution from"
         " the index at cold start",
@@ -132,7 +133,7 @@ class Inputs:
     project: Path
     output: Path | None
     """None for a plan, which writes nothing."""
-    strategy: str
+    strategy: Strategy
     limits: Limits
     runtime_install: bool
     handler: str | None
@@ -145,9 +146,7 @@ class Inputs:
     include: tuple[str, ...]
 
 
-def read_inputs(
-    given: Mapping[str, str | list[str] | None], environ: Mapping[str, str], *, writes: bool
-) -> Inputs:
+def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> Inputs:
     """Inputs from options (by key; None where not given), else from OVERFLOW_ variables.
 
     writes: whether an output folder is needed. Raises InputFault `option-invalid`.
@@ -165,12 +164,13 @@ def read_inputs(
     architecture = ARCHITECTURES.get((one["architecture"] or "").lower())
     if architecture is None:
         raise _invalid("--architecture", one["architecture"], "x86_64 or arm64")
-    if one["strategy"] not in STRATEGIES:
-        raise _invalid("--strategy", one["strategy"], f"one of {', '.join(STRATEGIES)}")
+    if one["strategy"] not in {known.value for known in Strategy}:
+        known = ", ".join(known.value for known in Strategy)
+        raise _invalid("--strategy", one["strategy"], f"one of {known}")
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=one["strategy"],
+        strategy=Strategy(one["strategy"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         handler=one["handler"] or None,
@@ -184,16 +184,14 @@ def read_inputs(
     )
 
 
-def _text(
-    given: Mapping[str, str | list[str] | None], environ: Mapping[str, str], key: str
-) -> str | None:
+def _text(given: Given, environ: Mapping[str, str], key: str) -> str | None:
     value = given.get(key)
     return value if isinstance(value, str) else environ.get(f"OVERFLOW_{key.upper()}")
 
 
 def _one(
     option: Option,
-    given: Mapping[str, str | list[str] | None],
+    given: Given,
     environ: Mapping[str, str],
 ) -> str:
     return (_text(given, environ, option.key) or option.default).strip()
@@ -201,7 +199,7 @@ def _one(
 
 def _many(
     option: Option,
-    given: Mapping[str, str | list[str] | None],
+    given: Given,
     environ: Mapping[str, str],
 ) -> tuple[str, ...]:
     value = given.get(option.key)
@@ -212,19 +210,17 @@ def _many(
     return tuple(item.strip() for item in text.splitlines() if item.strip())
 
 
-def _runtime_install(
-    given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]
-) -> bool:
+def _runtime_install(given: Given, environ: Mapping[str, str]) -> bool:
     if given.get("no_runtime_install"):
         return False
     own = _switch(environ, "OVERFLOW_RUNTIME_INSTALL")
-    origin = _switch(environ, ORIGIN_SWITCH)
+    origin = _switch(environ, VERCEL_SWITCH)
     return own if own is not None else origin is not False
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:
     layers = _size("--layers-mb", one["layers_mb"])
-    large = _switch(environ, ORIGIN_TMP)
+    large = _switch(environ, VERCEL_TMP)
     return Limits(
         threshold=max(0, _size("--threshold-mb", one["threshold_mb"]) - layers),
         limit=max(0, _size("--limit-mb", one["limit_mb"]) - layers),

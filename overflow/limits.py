@@ -27,7 +27,7 @@ TMP_HEADROOM = 1.1
 
 LARGEST_PYPROJECT = 8 * MIB
 LARGEST_LOCK = 128 * MIB
-"""Files above these sizes are refused unread; a lock of 4,000 packages has about 8 MiB."""
+"""Files above these sizes are refused unread; a lock of 4,000 packages has 11.5 MB."""
 
 RUNTIMES: dict[tuple[int, int], tuple[int, int]] = {
     (3, 10): (2, 26),

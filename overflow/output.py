@@ -51,14 +51,28 @@ def staging(output: Path, project: Path) -> Iterator[Path]:
 
 
 def publish(aside: Path, output: Path) -> None:
-    """Move what a build made aside into the output, in place of an earlier result."""
-    for name in (BUNDLE, ZIP, SUMMARY, REPORT):
-        made = aside / name
-        if made.exists():
-            earlier = output / name
-            if earlier.exists() or earlier.is_symlink():
-                earlier.rename(aside / f"earlier-{name}")
-            made.rename(earlier)
+    """Move what a build made aside into the output, in place of an earlier result.
+
+    Interrupted half-way, it takes back what it moved: the earlier result is whole again.
+    """
+    moved: list[tuple[Path, Path]] = []
+
+    def move(source: Path, target: Path) -> None:
+        moved.append((source, target))
+        source.rename(target)
+
+    try:
+        for name in (BUNDLE, ZIP, SUMMARY, REPORT):
+            made, place = aside / name, output / name
+            if made.exists():
+                if place.exists() or place.is_symlink():
+                    move(place, aside / f"earlier-{name}")
+                move(made, place)
+    except BaseException:
+        for source, target in reversed(moved):
+            if not source.exists() and target.exists():
+                target.rename(source)
+        raise
 
 
 def _check_place(output: Path, project: Path) -> None:

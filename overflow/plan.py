@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from overflow.limits import TMP_MAXIMUM_MB, Limits, in_megabytes, megabytes, tmp_needed_mb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from overflow.classify import Verdict
     from overflow.grouping import Group
@@ -27,6 +27,12 @@ class Where(str, Enum):
 
     VENDORED = "vendored"
     DEFERRED = "deferred"
+
+
+class Strategy(str, Enum):
+    """The rule that gives placements."""
+
+    DEFER = "defer"
 
 
 class Outcome(str, Enum):
@@ -51,21 +57,11 @@ class Placement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Support:
-    """Bytes that overflow itself adds to a bundle."""
-
-    resident: int
-    """Trampoline, runtime package and manifest of a bundle that defers nothing."""
-    deferring: int
-    """The same with uv and its requirements, where everything that may be deferred is."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The decision. Sizes are bytes."""
 
     outcome: Outcome
-    strategy: str
+    strategy: Strategy
     placements: tuple[Placement, ...]
     project_size: int
     support_size: int
@@ -90,6 +86,21 @@ class Plan:
     def bundle_size(self) -> int:
         """What Lambda counts: the sum of the bundle's files."""
         return self.project_size + self.vendored_size + self.support_size
+
+    @property
+    def installed_size(self) -> int:
+        """All distributions, wherever they go."""
+        return sum(place.size for place in self.placements)
+
+    @property
+    def ephemeral_storage_mb(self) -> int:
+        """The EphemeralStorage setting that the function needs, in MB."""
+        return tmp_needed_mb(self.deferred_size)
+
+    @property
+    def by_size(self) -> list[Placement]:
+        """The placements, largest first."""
+        return sorted(self.placements, key=lambda place: (-place.size, place.name))
 
     @property
     def deferred(self) -> tuple[Placement, ...]:
@@ -125,11 +136,12 @@ def decide(
     verdicts: Mapping[str, Verdict],
     groups: Sequence[Group],
     project_size: int,
-    support: Support,
+    support_of: Callable[[frozenset[str]], int],
     limits: Limits,
+    strategy: Strategy,
     runtime_install: bool,
 ) -> Plan:
-    """The plan of strategy `defer`.
+    """The plan; support_of: bytes that overflow adds to a bundle that defers these names.
 
     At most the threshold: all vendored. Above it: every public distribution is deferred, unless
     run-time install is off or deferring cannot help. A bundle over the limit is TOO_LARGE.
@@ -137,10 +149,10 @@ def decide(
     leaving, notes = deferrable(groups, verdicts)
     resident = Plan(
         outcome=Outcome.FITS,
-        strategy="defer",
+        strategy=strategy,
         placements=_placements(distributions, verdicts, frozenset(), {}),
         project_size=project_size,
-        support_size=support.resident,
+        support_size=support_of(frozenset()),
         limits=limits,
         bound_by=f"at most {in_megabytes(limits.threshold)}: everything is vendored",
     )
@@ -152,7 +164,7 @@ def decide(
         resident,
         outcome=Outcome.OVERFLOWS,
         placements=_placements(distributions, verdicts, leaving, notes),
-        support_size=support.deferring,
+        support_size=support_of(leaving),
         bound_by=f"over {in_megabytes(limits.threshold)}: public distributions are deferred",
     )
     if not leaving or resident.bundle_size <= limits.limit < deferring.bundle_size:
@@ -213,7 +225,7 @@ def _checked(plan: Plan, *, why: str) -> Plan:
         )
     if plan.outcome is Outcome.FITS:
         return replace(plan, bound_by="over the threshold, under the limit; deferring cannot help")
-    needed = tmp_needed_mb(plan.deferred_size)
+    needed = plan.ephemeral_storage_mb
     if megabytes(needed) <= plan.limits.tmp:
         return plan
     warning = (
@@ -225,8 +237,7 @@ def _checked(plan: Plan, *, why: str) -> Plan:
 
 
 def _remedies(plan: Plan) -> tuple[str, ...]:
-    stay = [place for place in plan.placements if place.where is Where.VENDORED]
-    largest = sorted(stay, key=lambda place: (-place.size, place.name))[:3]
+    largest = [place for place in plan.by_size if place.where is Where.VENDORED][:3]
     named = ", ".join(f"{place.name} ({in_megabytes(place.size)})" for place in largest)
     advice = [f"make the largest that stay smaller, or publish them: {named}"] if named else []
     if plan.project_size > plan.limits.limit // 10:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-Result = TypeVar("Result")
 
 PASSED_ON = frozenset(
     "PATH HOME USER LOGNAME LANG LANGUAGE TZ TMPDIR SHELL NETRC SOURCE_DATE_EPOCH"
@@ -45,18 +40,6 @@ class Completed:
     """Its standard output."""
     errors: str
     """Its standard error."""
-
-
-@contextmanager
-def meanwhile(work: Callable[[], Result]) -> Iterator[Future[Result]]:
-    """Does `work` in a thread while we wait for another program; at the end it is done.
-
-    Raises what it raises.
-    """
-    with ThreadPoolExecutor(1) as pool:
-        started = pool.submit(work)
-        yield started
-        started.result()
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:

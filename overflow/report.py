@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from overflow import __version__
 from overflow.errors import ExitCode
 from overflow.generated import TRAMPOLINE
-from overflow.limits import ZIP_DIRECT_MB, in_megabytes, megabytes, tmp_needed_mb
+from overflow.limits import ZIP_DIRECT_MB, in_megabytes, megabytes
+from overflow.output import BUNDLE, ZIP
 from overflow.plan import Outcome, Placement, Plan
 from overflow.templates import render
 
@@ -61,7 +62,7 @@ class Report:
         if written is None or written.zip_bytes <= megabytes(ZIP_DIRECT_MB):
             return self.plan.warnings
         through_s3 = (
-            f"function.zip has {in_megabytes(written.zip_bytes)}: over {ZIP_DIRECT_MB} MB it must"
+            f"{ZIP} has {in_megabytes(written.zip_bytes)}: over {ZIP_DIRECT_MB} MB it must"
             " be uploaded through S3"
         )
         return (*self.plan.warnings, through_s3)
@@ -76,7 +77,7 @@ def to_json(report: Report) -> str:
         "project": report.project,
         "outcome": plan.outcome.value,
         "exit_code": int(report.exit_code),
-        "strategy": plan.strategy,
+        "strategy": plan.strategy.value,
         "bound_by": plan.bound_by,
         "remedies": list(plan.remedies),
         "warnings": list(report.warnings),
@@ -90,7 +91,7 @@ def to_json(report: Report) -> str:
             "handler": f"{TRAMPOLINE}.handler",
             "calls": report.handler.name,
             "interface": report.handler.interface,
-            "ephemeral_storage_mb": tmp_needed_mb(plan.deferred_size),
+            "ephemeral_storage_mb": plan.ephemeral_storage_mb,
         },
         "limits": {
             "threshold_bytes": plan.limits.threshold,
@@ -99,7 +100,7 @@ def to_json(report: Report) -> str:
             "tmp_bytes": plan.limits.tmp,
         },
         "sizes": _sizes(plan),
-        "distributions": [_distribution(place) for place in by_size(plan)],
+        "distributions": [_distribution(place) for place in plan.by_size],
         "artifact": _artifact(report.written),
         "seconds": {key: round(value, 3) for key, value in report.seconds.items()},
     }
@@ -108,7 +109,7 @@ def to_json(report: Report) -> str:
 
 def _sizes(plan: Plan) -> dict[str, int]:
     return {
-        "installed_bytes": plan.vendored_size + plan.deferred_size,
+        "installed_bytes": plan.installed_size,
         "project_bytes": plan.project_size,
         "vendored_bytes": plan.vendored_size,
         "support_bytes": plan.support_size,
@@ -133,17 +134,12 @@ def _artifact(written: Written | None) -> dict[str, Any] | None:
     if written is None:
         return None
     return {
-        "bundle": "bundle",
+        "bundle": BUNDLE,
         "bundle_bytes": written.bundle_bytes,
-        "zip": "function.zip",
+        "zip": ZIP,
         "zip_bytes": written.zip_bytes,
         "zip_sha256": written.zip_sha256,
     }
-
-
-def by_size(plan: Plan) -> list[Placement]:
-    """The placements, largest first."""
-    return sorted(plan.placements, key=lambda place: (-place.size, place.name))
 
 
 def to_markdown(report: Report) -> str:
@@ -161,11 +157,9 @@ def _render(template: str, report: Report) -> str:
         template,
         report=report,
         plan=report.plan,
-        rows=by_size(report.plan),
+        rows=report.plan.by_size,
         trampoline=f"{TRAMPOLINE}.handler",
-        ephemeral_mb=tmp_needed_mb(report.plan.deferred_size),
         bar=bar(report.plan.bundle_size, report.plan.limits.limit),
-        total=report.plan.vendored_size + report.plan.deferred_size,
     )
 
 

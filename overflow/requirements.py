@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from overflow.classify import Verdict
     from overflow.measure import Distribution
@@ -18,7 +18,9 @@ _SAFE_VERSION = re.compile(r"[0-9]+[0-9a-z.!+]*")
 _SAFE_HASH = re.compile(r"[0-9a-f]{64}")
 
 
-def requirements_text(distributions: Iterable[Distribution], verdicts: dict[str, Verdict]) -> str:
+def requirements_text(
+    distributions: Iterable[Distribution], verdicts: Mapping[str, Verdict]
+) -> str:
     """`name==version` and one `--hash` per wheel that the target accepts, sorted by name.
 
     Raises ValueError for what is not plainly a name, a version or a hash.

@@ -86,9 +86,11 @@ def _install(manifest: Manifest, deferred: Deferred, root: str) -> None:
     _write_marker(folder, manifest.build)
 
 
-def _remove(folder: str) -> None:
-    if os.path.lexists(folder):
-        shutil.rmtree(folder)
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.unlink(path)
 
 
 def _check_room(folder: str, deferred: Deferred) -> None:

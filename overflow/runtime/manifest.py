@@ -13,7 +13,7 @@ SCHEMA = 1
 """Raised when an older runtime package could misread a newer manifest."""
 
 OVERFLOW_FOLDER = "/tmp/_vc_deps_overflow"
-"""Where deferred distributions are installed; the name is the origin document's."""
+"""Where deferred distributions are installed; Vercel's Python runtime gave it the name."""
 
 VENDOR_FOLDER = "_vendor"
 MANIFEST_FILE = "_overflow/manifest.json"
@@ -21,19 +21,17 @@ REQUIREMENTS_FILE = "_uv/_runtime_requirements.txt"
 INSTALLER_FILE = "_uv/uv"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Deferred:
     """What is installed at cold start."""
 
-    count: int
-    """Number of distributions."""
     size: int
     """Bytes they take in /tmp once installed."""
     indexes: tuple[str, ...]
     """Public indexes beside uv's default one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """One bundle, as its start needs to know it."""
 

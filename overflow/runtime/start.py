@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def start(root: str) -> Callable[[Any, Any], Any]:
     """Prepare the bundle at `root` and give its handler: manifest, install, sys.path, handler.
 
-    Raises InstallError, HandlerError, or what the user's module raises when imported.
+    Raises RuntimeError for another Python, ValueError for a manifest of another version,
+    InstallError, HandlerError, or what the user's module raises when imported.
     """
     with open(f"{root}/{MANIFEST_FILE}", encoding="utf-8") as stream:
         manifest = from_json(stream.read())

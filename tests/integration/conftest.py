@@ -37,6 +37,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
     make_wheel(folder, "alpha", requires=["beta"], files={"alpha/__init__.py": "x = 1\n" * 5000})
     make_wheel(folder, "beta", files={"beta/__init__.py": "", "beta/data.txt": "b" * 9000})
     make_wheel(folder, "gamma", "1.0")
+    make_wheel(folder, "scripted", entry_points="[console_scripts]\nscripted = scripted:main\n")
     make_wheel(folder, "gamma", "2.0")
     make_wheel(folder, "extra-one", extras={"more": ["sourced"]})
     make_sdist(folder, "sourced")

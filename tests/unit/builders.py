@@ -10,7 +10,7 @@ from overflow.handler import Handler
 from overflow.limits import Limits, megabytes
 from overflow.lockfile import LockedPackage, LockedWheel, Lockfile, Source
 from overflow.measure import Distribution
-from overflow.plan import Plan, Support, decide
+from overflow.plan import Plan, Strategy, decide
 from overflow.target import Target
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ def plan_of(
         verdicts={name: private(kept[name]) if name in kept else public() for name in sizes},
         groups=[*grouped, *alone],
         project_size=megabytes(project),
-        support=Support(resident=megabytes(support[0]), deferring=megabytes(support[1])),
+        support_of=lambda names: megabytes(support[1] if names else support[0]),
+        strategy=Strategy.DEFER,
         limits=within or limits(),
         runtime_install=runtime_install,
     )

@@ -12,7 +12,7 @@ from overflow.files import read_project_files
 from overflow.generated import Generated
 from overflow.installer import X86_64
 from overflow.measure import measure
-from overflow.plan import Outcome, Support, decide
+from overflow.plan import Outcome, Strategy, decide
 from tests.unit.builders import install, limits, private, public, write
 
 
@@ -30,7 +30,8 @@ def written(tmp_path: Path, *, overflows: bool = True, record: tuple[str, ...] =
         verdicts={"alpha": public(), "beta": private()},
         groups=[frozenset({"alpha"}), frozenset({"beta"})],
         project_size=project.size,
-        support=Support(resident=0, deferring=0),
+        support_of=lambda _: 0,
+        strategy=Strategy.DEFER,
         limits=limits(0 if overflows else 240),
         runtime_install=True,
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from overflow.classify import (
     PYPI,
-    Origin,
+    IndexOrigin,
     Verdict,
     Visibility,
     classify,
@@ -237,9 +237,9 @@ def test_public_index_must_be_a_url_without_password(url: str) -> None:
 
 def test_origin_with_a_port() -> None:
     found = origin("http://A.example:8080/x/")
-    assert found == Origin(scheme="http", host="a.example", port=8080, path="/x")
+    assert found == IndexOrigin(scheme="http", host="a.example", port=8080, path="/x")
     found = origin("http://a.example")
-    assert found == Origin(scheme="http", host="a.example", port=80, path="")
+    assert found == IndexOrigin(scheme="http", host="a.example", port=80, path="")
 
 
 @given(st.text())

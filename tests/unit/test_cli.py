@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overflow import __version__, cli, pipeline
-from overflow.errors import Fault, InputFault, UvFault
+from overflow.errors import InputFault, UvFault
 from tests.unit.test_report import fits, overflows, too_large
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overflow.inputs import Inputs
-    from overflow.pipeline import Tools
+    from overflow.installation import Tools
     from overflow.report import Report
 
 
@@ -107,7 +107,6 @@ def test_action_without_an_output(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (InputFault("some-code", "m", hint="h"), 2, "error[some-code]: m\n  hint: h\n"),
         (UvFault("uv-code", "m", hint="h", details="d"), 4, "  | d\nerror[uv-code]: m"),
-        (Fault("own", "m", hint="h"), 1, "error[own]: m"),
         (OSError(28, "No space left on device", "/x"), 2, "error[file-system]: /x: No space left"),
         (OSError("odd"), 2, "error[file-system]: the file system: odd"),
         (KeyboardInterrupt(), 130, "Interrupted"),

@@ -97,7 +97,7 @@ def test_codes_are_in_kebab_case() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "exit_code"),
-    [(Fault, ExitCode.BUG), (InputFault, ExitCode.INPUT), (UvFault, ExitCode.UV)],
+    [(InputFault, ExitCode.INPUT), (UvFault, ExitCode.UV)],
 )
 def test_exit_code_of_each_kind(kind: type[Fault], exit_code: ExitCode) -> None:
     fault = kind("some-code", "what, where", hint="what to do", details="said")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from overflow.errors import InputFault
 from overflow.inputs import OPTIONS, Inputs, read_inputs
 from overflow.limits import megabytes
+from overflow.plan import Strategy
 
 SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 
@@ -32,7 +33,7 @@ def test_defaults() -> None:
     assert read() == Inputs(
         project=Path.cwd(),
         output=None,
-        strategy="defer",
+        strategy=Strategy.DEFER,
         limits=read().limits,
         runtime_install=True,
         handler=None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overflow.classify import PYPI
-from overflow.generated import Generated, generate, support
+from overflow.generated import Generated, generate
 from overflow.installer import ARM64, ARM64_MUSL, UV_VERSION, X86_64, Installer, installer_for
 from overflow.resources import adapter_files, runtime_files, templates_folder
 from overflow.runtime.manifest import from_json
@@ -69,7 +69,7 @@ def test_deferred() -> None:
     assert requirements.startswith("alpha==1.0 ")
     manifest = from_json(found.files["_overflow/manifest.json"].decode())
     assert manifest.deferred is not None
-    assert (manifest.deferred.count, manifest.deferred.size) == (2, 20)
+    assert manifest.deferred.size == 20
     assert manifest.deferred.indexes == ()
     assert found.size == sum(map(len, found.files.values())) + X86_64.size
 
@@ -89,9 +89,16 @@ def test_build_is_named_after_what_is_installed() -> None:
     assert len({build(), build("alpha"), build("beta"), build("alpha", "beta")}) == 4
 
 
-def test_support_is_the_two_sizes() -> None:
-    found = support(generated(), generated("alpha"))
-    assert (found.resident, found.deferring) == (generated().size, generated("alpha").size)
+def test_build_is_another_for_another_target_or_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(python: str = "3.12", architecture: str = "x86_64") -> str:
+        found = generate(
+            target=target(python, architecture), handler=handler(), deferred=[], verdicts={}
+        )
+        return from_json(found.files["_overflow/manifest.json"].decode()).build
+
+    builds = {build(), build("3.11"), build(architecture="arm64")}
+    monkeypatch.setattr("overflow.generated.UV_VERSION", "99")
+    assert len(builds | {build()}) == 4
 
 
 def test_runtime_package_is_carried_as_it_is() -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from overflow.errors import InputFault
 from overflow.output import publish, staging
 from tests.unit.builders import write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 RESULT = ("bundle/app.py", "function.zip", "report.json", "summary.md")
 
@@ -121,3 +118,26 @@ def test_output_that_cannot_be_a_folder(tmp_path: Path, project: Path, place: st
     assert raised.value.code == "output-unwritable"
     assert str(tmp_path / place) in raised.value.message
     assert listing(tmp_path) == {"file": "x"}
+
+
+@pytest.mark.parametrize("moves", range(8))
+def test_interrupted_while_publishing_leaves_the_earlier_result(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    output = tmp_path / "out"
+    made(output, "old")
+    real = Path.rename
+    done: list[Path] = []
+
+    def rename(path: Path, target: Path) -> Path:
+        if len(done) == moves:
+            done.append(path)
+            raise KeyboardInterrupt
+        done.append(path)
+        return real(path, target)
+
+    with pytest.raises(KeyboardInterrupt), staging(output, project) as aside:
+        made(aside, "new")
+        monkeypatch.setattr(Path, "rename", rename)
+        publish(aside, output)
+    assert listing(output) == dict.fromkeys(RESULT, "old")

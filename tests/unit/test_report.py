@@ -26,7 +26,6 @@ from overflow.report import (
     Report,
     Written,
     bar,
-    by_size,
     to_json,
     to_markdown,
     to_text,
@@ -149,9 +148,11 @@ def test_schema_is_closed_and_explains_itself() -> None:
 
 
 def test_schema_knows_every_step() -> None:
-    tree = ast.parse((ROOT / "overflow" / "pipeline.py").read_text(encoding="utf-8"))
+    story = [ROOT / "overflow" / name for name in ("installation.py", "pipeline.py")]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in story]
     steps = {
         node.args[0].value
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -180,7 +181,7 @@ def test_zip_over_50_mb_must_go_through_s3() -> None:
 
 def test_largest_first_then_by_name() -> None:
     plan = plan_of({"a": 1, "b": 3, "c": 3})
-    assert [place.name for place in by_size(plan)] == ["b", "c", "a"]
+    assert [place.name for place in plan.by_size] == ["b", "c", "a"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from overflow.runtime.manifest import Deferred, Manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DEFERRED = Deferred(count=1, size=4, indexes=())
+DEFERRED = Deferred(size=4, indexes=())
 
 
 class Uv:
@@ -162,7 +162,7 @@ def test_lock_that_is_had_second_looks_again(
 
 
 def test_no_room(uv: Uv, manifest: Manifest) -> None:
-    huge = Deferred(count=1, size=1 << 62, indexes=())
+    huge = Deferred(size=1 << 62, indexes=())
     with pytest.raises(
         InstallError, match=r"free and the runtime dependencies need .* ephemeral storage"
     ):
@@ -203,7 +203,7 @@ def test_command_is_offline_of_all_but_the_pins(uv: Uv, manifest: Manifest) -> N
 
 def test_extra_indexes_are_arguments_of_their_own(uv: Uv, manifest: Manifest) -> None:
     indexes = ("https://one.example/simple", "https://two.example/ --no-index")
-    ensure(manifest, Deferred(count=1, size=4, indexes=indexes), "/var/task")
+    ensure(manifest, Deferred(size=4, indexes=indexes), "/var/task")
     (command,) = uv.commands
     given = [command[i + 1] for i, word in enumerate(command) if word == "--index"]
     assert given == list(indexes)

@@ -54,7 +54,7 @@ def test_nothing_deferred(tmp_path: Path) -> None:
 def test_overflow_is_installed_first_and_stands_before_vendor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deferred = Deferred(count=1, size=1, indexes=())
+    deferred = Deferred(size=1, indexes=())
     asked: list[tuple[str, Deferred, str]] = []
 
     def ensure(manifest: Manifest, deferred: Deferred, root: str) -> None:
