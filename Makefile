@@ -18,7 +18,7 @@ help: ## list what there is
 	$(BIN)/uv sync --quiet --frozen --inexact --compile-bytecode --python $(BIN)/python
 	@touch $@
 
-demo: .venv/ready ## build examples/flask (308 MB of packages) and start it as Lambda would
+demo: .venv/ready ## build examples/flask (292 MB of packages) and start it as Lambda would
 	$(BIN)/python -m examples.demo
 
 test: .venv/ready lint ## everything: linters, types, all tests, coverage

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from overflow.cli import main_from_environment
-
 if __name__ == "__main__":
+    from overflow.cli import main_from_environment
+
     sys.exit(main_from_environment())

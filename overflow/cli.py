@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import signal
 import sys
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from overflow import __version__, pipeline
-from overflow.console import Console, plain
+from overflow.console import Console, plain, write
 from overflow.errors import ExitCode, Fault, InputFault
 from overflow.inputs import OPTIONS, Inputs, read_inputs
 from overflow.installation import Tools
@@ -19,7 +21,7 @@ from overflow.report import Report, to_json, to_text
 from overflow.uv import Uv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 DESCRIPTION = """\
 Turns a uv-locked Python project into an AWS Lambda bundle, also when its packages are larger than
@@ -36,12 +38,14 @@ from OVERFLOW_THRESHOLD_MB, and so on.
 def main(argv: Sequence[str] | None = None) -> int:
     """`overflow ...`; gives the exit code."""
     arguments = _parser().parse_args(argv)
-    return _guarded(lambda: _run(vars(arguments), os.environ))
+    with _stoppable():
+        return _guarded(lambda: _run(vars(arguments), os.environ))
 
 
 def main_from_environment() -> int:
     """`python entrypoint.py`: a build whose every setting is an OVERFLOW_ variable."""
-    return _guarded(lambda: _run({"command": "build"}, os.environ))
+    with _stoppable():
+        return _guarded(lambda: _run({"command": "build"}, os.environ))
 
 
 def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]) -> ExitCode:
@@ -50,7 +54,7 @@ def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]
     if given["command"] == "plan":
         inputs = read_inputs(given, environ, writes=False)
         report = pipeline.plan(inputs, tools)
-        sys.stdout.write(to_json(report) if given["json"] else plain(to_text(report)))
+        write(sys.stdout, to_json(report) if given["json"] else plain(to_text(report)))
     else:
         inputs = read_inputs(given, environ, writes=True)
         report = _build(inputs, tools)
@@ -60,7 +64,7 @@ def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]
 def _build(inputs: Inputs, tools: Tools) -> Report:
     assert inputs.output is not None  # noqa: S101 - for the type checker: checked as it was read
     report = pipeline.build(inputs, inputs.output, tools)
-    sys.stdout.write(plain(to_text(report)))
+    write(sys.stdout, plain(to_text(report)))
     if report.written is None:
         tools.console.say(f"No bundle was written; why: {inputs.output / SUMMARY}")
         if (inputs.output / BUNDLE).exists():
@@ -68,6 +72,24 @@ def _build(inputs: Inputs, tools: Tools) -> Report:
     else:
         tools.console.say(f"Upload {inputs.output / ZIP}")
     return report
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Has SIGTERM and SIGHUP end us as Ctrl-C does: with uv stopped and everything cleaned up."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup's wish stays
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _guarded(work: Callable[[], ExitCode]) -> int:

@@ -5,9 +5,10 @@ Everything that is printed goes through plain(): names and other programs' words
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -29,11 +30,29 @@ def plain(text: str) -> str:
     return re.sub(r"(?m)^(\s*)::", r"\1: :", shown)
 
 
+def write(stream: TextIO | None, text: str) -> None:
+    """Write to a stream whose reader may have gone: no reason for a build to fail."""
+    if stream is None:
+        return
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except OSError:
+        _silence(stream)
+
+
+def _silence(stream: TextIO) -> None:
+    # Python flushes its streams at exit, and would fail there once more.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 class Console:
     """Steps with their durations, notes and faults, on one stream."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream  # None where our caller has closed it
         self.seconds: dict[str, float] = {}
         """How long each step took, by the step's key."""
 
@@ -52,7 +71,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """One line."""
-        print(plain(text), file=self._stream, flush=True)
+        write(self._stream, plain(text) + "\n")
 
     def warn(self, text: str) -> None:
         """One line that asks for attention."""
@@ -67,7 +86,7 @@ class Console:
 
     @contextmanager
     def _live(self, title: str) -> Iterator[None]:
-        if not self._stream.isatty():
+        if self._stream is None or not self._stream.isatty():
             yield
             return
         # Only a person at a terminal pays for importing rich.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
@@ -21,17 +23,37 @@ LEFT_OUT = (
     "*.egg-info/",
     "venv/",
     "node_modules/",
-    "/uv.lock.*",
+    "/build/",
+    "/dist/",
     *RESERVED,
 )
 """gitignore patterns of what never belongs into a bundle, unless --include says so."""
 
 
-def read_project_files(root: Path, *, exclude: Sequence[str], include: Sequence[str]) -> Tree:
+_SETTINGS = re.compile(
+    r"(?:.*/)?(?:pyproject\.toml|uv\.lock|uv\.toml|pip\.conf|requirements.*\.txt)"
+)
+_CREDENTIALS = re.compile(rb"://[^/\s@'\"]*:[^/\s@'\"]+@|https?://[^/\s@'\"]+@")
+"""A user name and password, or a token, in a URL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectFiles:
+    """The project's own files that go into the bundle."""
+
+    tree: Tree
+    notes: tuple[str, ...]
+    """What was left out although nobody asked for that, for people."""
+
+
+def read_project_files(
+    root: Path, *, exclude: Sequence[str], include: Sequence[str]
+) -> ProjectFiles:
     """The project's files less LEFT_OUT and `exclude`, with what `include` brings back.
 
     Patterns are those of gitignore, relative to the project. A name that the bundle needs for
-    itself stays out whatever is included. Raises InputFault `option-invalid` for what is none.
+    itself stays out whatever is included, and so do
+    settings with a password in a URL. Raises InputFault `option-invalid` for what is no pattern.
     """
     # Importing pathspec takes 30 ms, which pass while uv installs (see pipeline.py).
     from pathspec import GitIgnoreSpec  # noqa: PLC0415
@@ -52,4 +74,23 @@ def read_project_files(root: Path, *, exclude: Sequence[str], include: Sequence[
             return reserved.match_file(f"{path}/") or (not include and rules.match_file(f"{path}/"))
         return rules.match_file(path) or reserved.match_file(path)
 
-    return read_tree(root, skip)
+    tree = read_tree(root, skip)
+    secret = [path for path in tree.sizes if _holds_credentials(tree, path)]
+    names = tuple(name.lstrip("/") for name in RESERVED)
+    reserved_names = [path for path in tree.left_out if path in names]
+    return ProjectFiles(
+        tree=replace(
+            tree, sizes={path: size for path, size in tree.sizes.items() if path not in secret}
+        ),
+        notes=(
+            *(f"left out: link {path}" for path in tree.skipped_links),
+            *(f"left out: {path}, a name that the bundle needs" for path in reserved_names),
+            *(f"left out: {path}, which has a password in a URL" for path in secret),
+        ),
+    )
+
+
+def _holds_credentials(tree: Tree, path: str) -> bool:
+    if not _SETTINGS.fullmatch(path):
+        return False
+    return _CREDENTIALS.search((tree.root / path).read_bytes()) is not None

@@ -213,9 +213,8 @@ def _many(
 def _runtime_install(given: Given, environ: Mapping[str, str]) -> bool:
     if given.get("no_runtime_install"):
         return False
-    own = _switch(environ, "OVERFLOW_RUNTIME_INSTALL")
-    origin = _switch(environ, VERCEL_SWITCH)
-    return own if own is not None else origin is not False
+    off = _switch(environ, "OVERFLOW_NO_RUNTIME_INSTALL")
+    return not off if off is not None else _switch(environ, VERCEL_SWITCH) is not False
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

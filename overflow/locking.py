@@ -6,6 +6,7 @@ Reads files and asks uv; what the files mean is the business of project.py and l
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -46,12 +47,15 @@ class Locked:
 
 
 def read_project(folder: Path) -> Project | None:
-    """The project in `folder`; None where it has a requirements.txt and no pyproject.toml."""
+    """The project in `folder`; None where a requirements.txt says what it needs."""
     path = folder / "pyproject.toml"
     if not path.exists() and (folder / "requirements.txt").is_file():
         return None
     content = _read(path, LARGEST_PYPROJECT, "pyproject", "create it with `uv init`")
-    return parse_project(parse_toml(content, "pyproject.toml", "pyproject-invalid"))
+    mapping = parse_toml(content, "pyproject.toml", "pyproject-invalid")
+    if "project" not in mapping and (folder / "requirements.txt").is_file():
+        return None  # a pyproject.toml that holds the settings of tools only
+    return parse_project(mapping)
 
 
 def read_pinned_python(folder: Path) -> str | None:
@@ -105,18 +109,62 @@ def lock_requirements(folder: Path, work: Path, uv: Uv, python: Path, target: Ta
     work.mkdir(parents=True)
     text = GENERATED.format(version=target.version)
     (work / "pyproject.toml").write_text(text, encoding="utf-8")
-    uv.add_requirements(work, folder / "requirements.txt", python)
+    requirements = folder / "requirements.txt"
+    given = check_requirements(requirements)
+    uv.add_requirements(work, requirements, python)
+    lock = read_lock(work / "uv.lock")
+    _check_hashes(lock, given)
     return Locked(
         folder=work,
-        lock=read_lock(work / "uv.lock"),
+        lock=lock,
         made="there was no pyproject.toml: locked requirements.txt for this build",
     )
+
+
+def check_requirements(path: Path) -> frozenset[str]:
+    """The sha256 hashes that a requirements file and those it names ask for.
+
+    Raises InputFault `requirements-option` for a line that chooses an index: uv does not carry
+    those over into a lock, and a distribution must not come from elsewhere than was asked.
+    """
+    hashes: set[str] = set()
+    pending = [path]
+    seen: set[Path] = set()
+    while pending:
+        file = pending.pop()
+        seen.add(file)
+        text = _read(file, LARGEST_PYPROJECT, "requirements", "mend the line that names it")
+        hashes.update(re.findall(r"--hash[= ]sha256:([0-9a-f]{64})", text.decode(errors="replace")))
+        for number, line in enumerate(text.decode(errors="replace").splitlines(), 1):
+            option = re.match(r"\s*(-[a-zA-Z-]+)[= ]?\s*(\S*)", line)
+            if option and option[1] in ("-r", "--requirement", "-c", "--constraint"):
+                named = file.parent / option[2]
+                pending += [named] if named not in seen else []
+            elif option and option[1] not in ("-e", "--editable", "--hash"):
+                raise InputFault(
+                    "requirements-option",
+                    f"{file.name}, line {number}: {option[1]} is not carried over into a lock",
+                    hint="write a pyproject.toml instead, with [[tool.uv.index]] for an index",
+                )
+    return frozenset(hashes)
+
+
+def _check_hashes(lock: Lockfile, given: frozenset[str]) -> None:
+    """Where a requirements file has hashes, everything in the lock must be among them."""
+    for package in lock.packages if given else ():
+        for wheel in package.wheels:
+            if wheel.sha256 not in given:
+                raise InputFault(
+                    "requirements-hash",
+                    f"requirements.txt: {wheel.filename} has none of the hashes that are given",
+                    hint="make the file anew with the tool that wrote it, or drop its hashes",
+                )
 
 
 def find_lock(folder: Path) -> Path | None:
     """The project's uv.lock: beside its pyproject.toml, or that of the workspace it is in."""
     for place in (folder, *folder.parents):
-        if (place / "uv.lock").is_file() and (place == folder or _is_workspace(place)):
+        if (place / "uv.lock").is_file() and (place == folder or _is_member(folder, place)):
             return place / "uv.lock"
     return None
 
@@ -127,14 +175,25 @@ def read_lock(path: Path) -> Lockfile:
     return parse_lock(parse_toml(content, "uv.lock", "lock-invalid"))
 
 
-def _is_workspace(folder: Path) -> bool:
-    path = folder / "pyproject.toml"
+def _is_member(folder: Path, root: Path) -> bool:
+    """Whether `root` is the root of a workspace that `folder` is a member of (uv's rules)."""
+    path = root / "pyproject.toml"
     if not path.is_file():
         return False
     content = _read(path, LARGEST_PYPROJECT, "pyproject", "")
-    tool = parse_toml(content, str(path), "pyproject-invalid").get("tool")
-    uv = tool.get("uv") if isinstance(tool, dict) else None
-    return isinstance(uv, dict) and "workspace" in uv
+    table: object = parse_toml(content, str(path), "pyproject-invalid")
+    for key in ("tool", "uv", "workspace"):
+        table = table.get(key) if isinstance(table, dict) else None
+    if not isinstance(table, dict):
+        return False
+    members, excluded = (_matched(root, table.get(key)) for key in ("members", "exclude"))
+    return folder.resolve() in members - excluded
+
+
+def _matched(root: Path, patterns: object) -> set[Path]:
+    listed = patterns if isinstance(patterns, list) else []
+    texts = [one for one in listed if isinstance(one, str) and one and not one.startswith("/")]
+    return {path.resolve() for text in texts for path in root.glob(text)}
 
 
 def _read(path: Path, largest: int, kind: str, hint: str) -> bytes:

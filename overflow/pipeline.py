@@ -21,7 +21,7 @@ from overflow.archive import write_zip
 from overflow.bundle import write_bundle
 from overflow.classify import Verdict, classify, public_indexes
 from overflow.decision import Decision, Question, answer
-from overflow.files import read_project_files
+from overflow.files import ProjectFiles, read_project_files
 from overflow.handler import Handler, find_handler
 from overflow.installation import Installed, Tools, install
 from overflow.limits import in_megabytes
@@ -44,21 +44,19 @@ class Contents:
 
     installed: Installed
     handler: Handler
-    files: Tree
-    """The project's own."""
+    files: ProjectFiles
     measurement: Measurement
     decision: Decision
 
     def report(self, console: Console, written: Written | None) -> Report:
         """What there is to say of it."""
-        links = [f"left out: link {path}" for path in self.files.skipped_links]
         made = self.installed.locked.made
         return Report(
             project=self.installed.project.name,
             target=self.installed.target,
             handler=self.handler,
             plan=self.decision.plan,
-            notes=(*([made] if made else []), *links),
+            notes=(*([made] if made else []), *self.files.notes),
             written=written,
             seconds=dict(console.seconds),
         )
@@ -92,18 +90,21 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
     with tools.console.step("measure", "Measuring") as retitle:
         files = read_project_files(inputs.project, exclude=inputs.exclude, include=inputs.include)
         env.make_portable(installed.site_packages)
-        handler = find_handler(inputs.handler, partial(_source, files, installed.site_packages))
+        source = partial(_source, files.tree, installed.site_packages)
+        handler = find_handler(inputs.handler, source)
         added = env.add_adapters(installed.site_packages, handler.adapters)
         measurement = measure(installed.site_packages)
         env.check_loadable(measurement, installed.target)
         env.check_not_empty(measurement, installed.project.name, added)
         count, size = len(measurement.distributions), in_megabytes(measurement.size)
         retitle(f"Measured {size} in {count} distributions")
+    for note in files.notes:
+        tools.console.say(f"  {note}")
     with tools.console.step("plan", "Planning") as retitle:
         question = Question(
             target=installed.target,
             handler=handler,
-            project_size=files.size,
+            project_size=files.tree.size,
             limits=inputs.limits,
             strategy=inputs.strategy,
             runtime_install=inputs.runtime_install,
@@ -146,7 +147,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         bundle = write_bundle(
             aside / output.BUNDLE,
             contents.decision.plan,
-            project=contents.files,
+            project=contents.files.tree,
             measurement=contents.measurement,
             generated=generated,
             installer=installer,

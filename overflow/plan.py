@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 TURN_ON = (
-    "turn run-time install on: drop --no-runtime-install, or set OVERFLOW_RUNTIME_INSTALL=1 or"
+    "turn run-time install on: drop --no-runtime-install, or set OVERFLOW_NO_RUNTIME_INSTALL=0 or"
     " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1"
 )
 
@@ -156,7 +156,8 @@ def decide(
         limits=limits,
         bound_by=f"at most {in_megabytes(limits.threshold)}: everything is vendored",
     )
-    if resident.bundle_size <= min(limits.threshold, limits.limit):
+    most = min(limits.threshold, limits.limit)
+    if resident.bundle_size <= most:
         return resident
     if not runtime_install:
         return _all_vendored(resident)
@@ -165,7 +166,7 @@ def decide(
         outcome=Outcome.OVERFLOWS,
         placements=_placements(distributions, verdicts, leaving, notes),
         support_size=support_of(leaving),
-        bound_by=f"over {in_megabytes(limits.threshold)}: public distributions are deferred",
+        bound_by=f"over {in_megabytes(most)}: public distributions are deferred",
     )
     if not leaving or resident.bundle_size <= limits.limit < deferring.bundle_size:
         # uv itself takes room: where it is the straw that breaks the limit, better without it.

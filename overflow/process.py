@@ -24,7 +24,8 @@ NOT_PASSED_ON = frozenset(
     # What would make uv do something else than it is asked here.
     "UV_FROZEN UV_LOCKED UV_NO_SYNC UV_PYTHON UV_PROJECT UV_WORKING_DIR"
     " UV_COMPILE_BYTECODE UV_PROJECT_ENVIRONMENT UV_LINK_MODE UV_DEV UV_NO_DEV UV_NO_GROUP"
-    " UV_NO_DEFAULT_GROUPS UV_NO_BINARY UV_NO_EDITABLE UV_SYSTEM_PYTHON UV_TARGET"
+    " UV_NO_DEFAULT_GROUPS UV_NO_BINARY UV_NO_BINARY_PACKAGE UV_NO_EDITABLE UV_SYSTEM_PYTHON"
+    " UV_TARGET"
     " UV_MANAGED_PYTHON UV_PYTHON_PREFERENCE UV_PUBLISH_PASSWORD UV_PUBLISH_USERNAME"
     " UV_EXTRA UV_GROUP UV_ALL_EXTRAS UV_ALL_GROUPS UV_ISOLATED"
     " UV_PYTHON_PLATFORM".split()
@@ -49,6 +50,7 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if (name.upper() in PASSED_ON or name.startswith(PASSED_ON_PREFIXES))
         and name not in NOT_PASSED_ON
+        and not name.startswith("UV_NO_INSTALL_")
         and not name.endswith("_TOKEN")  # CARGO_REGISTRY_TOKEN and its like are for publishing
     }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
+from overflow.limits import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ def find_python(target: Target, uv: Uv, environ: Mapping[str, str]) -> Path:
     other = uv.find_python(target.version, Path.cwd())
     if other is not None:
         return Path(other)
-    here = sorted({*found, sys.version_info[:2]})
+    here = sorted({*found, sys.version_info[:2]} & set(RUNTIMES))
     raise InputFault(
         "python-missing",
         f"Python {target.version}, which the bundle is for, is not on this machine",

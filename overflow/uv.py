@@ -56,7 +56,7 @@ class Uv:
                 hint=f"run `uv lock --project {project}` and commit uv.lock",
                 details=_end_of(said),
             )
-        if "Failed to parse" in said or "missing" in said:
+        if "Failed to parse" in said and ("uv.lock" in said or "pyproject.toml" in said):
             raise InputFault(
                 "lock-invalid",
                 "uv.lock or pyproject.toml: uv cannot read it",
@@ -72,9 +72,13 @@ class Uv:
             raise self._failed("lock-failed", "uv could not lock the project", done)
 
     def add_requirements(self, project: Path, requirements: Path, python: Path) -> None:
-        """Write the requirements of a file into project/pyproject.toml and lock them."""
-        command = ["add", "--no-sync", "--python", str(python), "--requirements", str(requirements)]
-        done = self._run(command, project, {})
+        """Write the requirements of a file into project/pyproject.toml and lock them.
+
+        uv runs beside the file, which is what its relative paths are relative to.
+        """
+        command = ["add", "--no-sync", "--project", str(project), "--python", str(python)]
+        command += ["--requirements", str(requirements)]
+        done = self._run(command, requirements.parent, {})
         if done.exit_code != 0:
             raise self._failed("lock-failed", "uv could not lock requirements.txt", done)
 

@@ -31,12 +31,16 @@ ROOM = 1.02
 """Free space asked for, per byte installed: what uv keeps beside the files is small."""
 
 PASSED_ON = frozenset(
-    "PATH LANG LC_ALL TZ SSL_CERT_FILE SSL_CERT_DIR HTTP_PROXY HTTPS_PROXY ALL_PROXY"
-    " NO_PROXY UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST"
+    "PATH LD_LIBRARY_PATH LANG LC_ALL TZ SSL_CERT_FILE SSL_CERT_DIR"
+    " HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY"
+    " UV_DEFAULT_INDEX UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_INSECURE_HOST"
     " UV_NATIVE_TLS UV_REQUEST_TIMEOUT UV_SYSTEM_CERTS".split()
 )
 PASSED_ON_PREFIXES = ("UV_CONCURRENT_", "UV_HTTP_", "UV_INDEX")
-"""What uv may see of the function's environment: its secrets are none of uv's business."""
+"""What uv may see of the function's environment: its secrets are none of uv's business.
+
+LD_LIBRARY_PATH: Lambda's Python, which uv asks for its version, finds libpython through it.
+"""
 
 
 class InstallError(RuntimeError):

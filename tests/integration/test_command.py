@@ -126,8 +126,16 @@ def test_a_terminal_sees_what_is_going_on(
     assert b"Installed for the target with uv" in shown
 
 
-def test_ctrl_c_leaves_nothing_behind(
-    offline: None, index: LocalIndex, project: ProjectFolder, tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_leaves_nothing_behind(
+    offline: None,
+    index: LocalIndex,
+    project: ProjectFolder,
+    tmp_path: Path,
+    number: int,
+    exit_code: int,
 ) -> None:
     index.slow = 30.0
     output = tmp_path / "output"
@@ -142,15 +150,38 @@ def test_ctrl_c_leaves_nothing_behind(
         )
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Read small")
-        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=20)
     finally:
         index.slow = 0.0
         index.stop_waiting()
-    assert process.returncode == 130
-    assert "Interrupted" in said
+    assert process.returncode == exit_code
     assert "Traceback" not in said
     assert not output.exists()
+
+
+@pytest.mark.parametrize("streams", [">&-", "2>&-", ">/dev/full", "| true"])
+def test_a_reader_that_is_gone_fails_no_build(
+    offline: None, project: ProjectFolder, tmp_path: Path, streams: str
+) -> None:
+    command = (
+        f'"{sys.executable}" -m overflow build "$0" --output "$1" --python {VERSION} {streams}'
+    )
+    bash = ["bash", "-o", "pipefail", "-c", command]
+    done = run(*bash, project.path, tmp_path / "output")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "output/function.zip").exists()
+
+
+def test_ctrl_c_while_it_is_still_importing() -> None:
+    stop = (
+        "import builtins, overflow.__main__ as m\n"
+        "def stop(*_, **__): raise KeyboardInterrupt\n"
+        "real = builtins.__import__; builtins.__import__ = stop\n"
+        "code = m.run(); builtins.__import__ = real; raise SystemExit(code)\n"
+    )
+    assert run(sys.executable, "-c", stop).returncode == 130
 
 
 def test_a_build_back_end_sees_no_token(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,43 @@ def test_requirements_txt_alone(build: Callable[..., Built], project: ProjectFol
     assert built.placements == {"alpha": "deferred", "beta": "deferred"}
     assert "requirements.txt" in built.report["notes"][0]
     assert not (project.path / "uv.lock").exists()
+
+
+def test_requirements_txt_beside_the_settings_of_tools(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    project.write("pyproject.toml", "[tool.ruff]\n")
+    project.write("requirements.txt", "-r more.txt\n./lib\n")
+    project.write("more.txt", "beta\n")
+    make_source_package(project.path / "lib", "own-lib")
+    built = build(project, *OVERFLOWING)
+    assert built.placements == {"beta": "deferred", "own-lib": "vendored"}
+
+
+def test_hashes_in_requirements_txt_are_held(
+    build: Callable[..., Built], project: ProjectFolder, index: LocalIndex
+) -> None:
+    (project.path / "pyproject.toml").unlink()
+    wheel = next(index.folder.glob("beta-*.whl"))
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    project.write("requirements.txt", f"beta==1.0 --hash=sha256:{digest}\n")
+    assert build(project, *OVERFLOWING).placements == {"beta": "deferred"}
+    project.write("requirements.txt", f"beta==1.0 --hash=sha256:{'0' * 64}\n")
+    assert "error[requirements-hash]" in build(project, exit_code=2).err
+
+
+def test_settings_with_a_password_stay_out(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    project.write("uv.toml", '# index-url = "https://user:pass-word@example.com/simple"\n')
+    project.write("_vendor/mine.py", "")
+    built = build(project)
+    assert "uv.toml" not in built.files()
+    assert built.report["notes"][-2:] == [
+        "left out: _vendor, a name that the bundle needs",
+        "left out: uv.toml, which has a password in a URL",
+    ]
+    assert "uv.toml, which has a password" in built.err
 
 
 def test_lock_of_a_workspace_in_a_parent_folder(

@@ -17,8 +17,8 @@ RUNTIME = tuple(sorted(path.stem for path in (PACKAGE / "runtime").glob("*.py"))
 FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 
 OUTSIDE = frozenset(
-    "process uv pythons locking environment tree measure elf resources archive bundle output"
-    " generated report console pipeline cli __main__".split()
+    "process uv pythons locking environment tree files measure elf resources templates archive"
+    " bundle output console installation pipeline cli __main__".split()
 )
 """Modules that touch disk, processes, templates or a terminal. All others are pure."""
 

@@ -23,7 +23,7 @@ def written(tmp_path: Path, *, overflows: bool = True, record: tuple[str, ...] =
     install(tmp_path / "site", "alpha", files={"alpha.py": "a" * 100})
     install(tmp_path / "site", "beta", files={"beta/__init__.py": "b"}, record=record)
     write(tmp_path, {"uv": "uv!"})
-    project = read_project_files(tmp_path / "project", exclude=(), include=())
+    project = read_project_files(tmp_path / "project", exclude=(), include=()).tree
     measurement = measure(tmp_path / "site")
     plan = decide(
         measurement.distributions,

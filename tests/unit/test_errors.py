@@ -20,8 +20,8 @@ FAULTS = {"Fault", "InputFault", "UvFault"}
 
 EXPANDED = {
     "-unknown": {"extra-unknown", "group-unknown"},
-    "-too-large": {"lock-too-large", "pyproject-too-large"},
-    "-missing": {"lock-missing", "pyproject-missing"},
+    "-too-large": {"lock-too-large", "pyproject-too-large", "requirements-too-large"},
+    "-missing": {"lock-missing", "pyproject-missing", "requirements-missing"},
 }
 """Codes that are put together, by how they end."""
 

@@ -153,10 +153,10 @@ def test_architecture_by_its_other_names(name: str, architecture: str) -> None:
         ({SWITCH: "1"}, {}, True),
         ({SWITCH: "0"}, {}, False),
         ({SWITCH: ""}, {}, True),
-        ({"OVERFLOW_RUNTIME_INSTALL": "off"}, {}, False),
-        ({"OVERFLOW_RUNTIME_INSTALL": "True", SWITCH: "0"}, {}, True),
-        ({"OVERFLOW_RUNTIME_INSTALL": "no", SWITCH: "1"}, {}, False),
-        ({"OVERFLOW_RUNTIME_INSTALL": "1", SWITCH: "1"}, {"no_runtime_install": True}, False),
+        ({"OVERFLOW_NO_RUNTIME_INSTALL": "on"}, {}, False),
+        ({"OVERFLOW_NO_RUNTIME_INSTALL": "False", SWITCH: "0"}, {}, True),
+        ({"OVERFLOW_NO_RUNTIME_INSTALL": "yes", SWITCH: "1"}, {}, False),
+        ({"OVERFLOW_NO_RUNTIME_INSTALL": "0", SWITCH: "1"}, {"no_runtime_install": True}, False),
         ({}, {"no_runtime_install": False}, True),
     ],
 )
@@ -171,7 +171,7 @@ def test_maximise_tmp_space(value: str, tmp: int) -> None:
     assert read({"MAXIMISE_TMP_SPACE": value}).limits.tmp == megabytes(tmp)
 
 
-@pytest.mark.parametrize("name", ["MAXIMISE_TMP_SPACE", SWITCH, "OVERFLOW_RUNTIME_INSTALL"])
+@pytest.mark.parametrize("name", ["MAXIMISE_TMP_SPACE", SWITCH, "OVERFLOW_NO_RUNTIME_INSTALL"])
 def test_switch_that_is_neither(name: str) -> None:
     assert fault({name: "maybe"}) == f"{name}: 'maybe'"
 

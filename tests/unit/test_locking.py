@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from overflow.uv import Uv
 
 PROJECT = '[project]\nname = "app"\n'
-WORKSPACE = '[tool.uv.workspace]\nmembers = ["app"]\n'
+WORKSPACE = '[tool.uv.workspace]\nmembers = ["app/*"]\nexclude = ["app/not"]\n'
 LOCK = lock_toml('name = "alpha"\nversion = "1.0"')
 PYTHON = Path("/python")
 
@@ -150,6 +150,30 @@ def test_lock_that_was_made_meanwhile_is_taken_back(
 def test_lock_of_the_workspace(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": WORKSPACE, "uv.lock": LOCK, "app/x/pyproject.toml": ""})
     assert locking.find_lock(tmp_path / "app" / "x") == tmp_path / "uv.lock"
+
+
+@pytest.mark.parametrize("place", ["app/not", "elsewhere/x", "app/x/deeper"])
+def test_lock_of_a_workspace_that_we_are_no_member_of(tmp_path: Path, place: str) -> None:
+    write(tmp_path, {"pyproject.toml": WORKSPACE, "uv.lock": LOCK, f"{place}/pyproject.toml": ""})
+    assert locking.find_lock(tmp_path / place) is None
+
+
+@pytest.mark.parametrize("line", ["--index-url https://x/simple", "-i https://x", "-f wheels"])
+def test_requirements_that_choose_an_index_are_refused(tmp_path: Path, line: str) -> None:
+    write(tmp_path, {"requirements.txt": "-r more.txt\n", "more.txt": f"alpha\n  {line}\n"})
+    with pytest.raises(InputFault) as raised:
+        locking.check_requirements(tmp_path / "requirements.txt")
+    assert raised.value.code == "requirements-option"
+    assert raised.value.message.startswith("more.txt, line 2: -")
+
+
+def test_requirements_that_name_each_other(tmp_path: Path) -> None:
+    write(tmp_path, {"requirements.txt": "-r more.txt\n", "more.txt": "-c requirements.txt\n"})
+    assert locking.check_requirements(tmp_path / "requirements.txt") == frozenset()
+    (tmp_path / "more.txt").unlink()
+    with pytest.raises(InputFault) as raised:
+        locking.check_requirements(tmp_path / "requirements.txt")
+    assert raised.value.code == "requirements-missing"
 
 
 @pytest.mark.parametrize("above", [None, "", PROJECT, "tool = 3\n", "[tool]\nuv = 1\n"])

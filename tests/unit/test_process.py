@@ -168,3 +168,8 @@ def test_missing_names_those_that_are_here(tmp_path: Path) -> None:
 def test_pyenv_without_an_executable(tmp_path: Path) -> None:
     with pytest.raises(InputFault):
         find("3.12", pyenv(tmp_path, "3.12.1", mode=0o644))
+
+
+@pytest.mark.parametrize("name", ["UV_NO_INSTALL_LOCAL", "UV_NO_BINARY_PACKAGE", "UV_FROZEN"])
+def test_settings_of_uv_that_would_change_the_build_are_not_passed_on(name: str) -> None:
+    assert child_environment({name: "1", "UV_CACHE_DIR": "/cache"}) == {"UV_CACHE_DIR": "/cache"}

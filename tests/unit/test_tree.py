@@ -90,7 +90,7 @@ def test_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def taken(root: Path, *, exclude: tuple[str, ...] = (), include: tuple[str, ...] = ()) -> list[str]:
-    tree: Tree = read_project_files(root, exclude=exclude, include=include)
+    tree: Tree = read_project_files(root, exclude=exclude, include=include).tree
     return list(tree.sizes)
 
 
@@ -98,7 +98,8 @@ PROJECT = dict.fromkeys("app.py pkg/__init__.py pkg/data.json pyproject.toml uv.
 LEFT_OUT = (
     ".env .env.local pkg/.env .git/config .venv/bin/python .github/workflows/ci.yml .ssh/id_rsa"
     " venv/bin/python node_modules/left/pad.js pkg/node_modules/x __pycache__/app.pyc"
-    " pkg/__pycache__/x.cpython-312.pyc pkg/x.pyc pkg/x.pyo app.egg-info/PKG-INFO uv.lock.orig"
+    " pkg/__pycache__/x.cpython-312.pyc pkg/x.pyc pkg/x.pyo app.egg-info/PKG-INFO"
+    " build/lib/x.py dist/x.whl"
 ).split()
 RESERVED = "_vendor/x.py _overflow/start.py _uv/uv overflow_trampoline.py".split()
 
@@ -110,7 +111,7 @@ def test_left_out_by_default(tmp_path: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["environment.py", "pkg/_vendor/x.py", "pkg/_uv/uv", "git/config", "pkg/uv.lock.orig"]
+    "path", ["environment.py", "pkg/_vendor/x.py", "pkg/_uv/uv", "git/config", "pkg/build/x.py"]
 )
 def test_what_only_looks_like_it_is_taken(tmp_path: Path, path: str) -> None:
     write(tmp_path, {path: "x"})
