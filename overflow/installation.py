@@ -77,7 +77,8 @@ def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
 def _warm_up() -> None:
     """Import, while uv works, what takes long to import and is needed once uv is done."""
     templates.prepare()
-    import_module("pathspec")
+    for name in ("pathspec", "importlib.metadata"):
+        import_module(name)
 
 
 def _lock(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import distribution
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -26,6 +25,9 @@ def adapter_files(name: str) -> dict[str, bytes]:
     The adapters are dependencies of overflow, so their hashes are those of its own lock. What
     the installer on this machine noted is left out, so that bundles do not differ by machine.
     """
+    # With the email package behind it, this takes 30 ms to import (see installation.py).
+    from importlib.metadata import distribution  # noqa: PLC0415
+
     installed = distribution(name)
     found: dict[str, bytes] = {}
     for file in installed.files or ():

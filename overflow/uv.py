@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from base64 import urlsafe_b64decode
 from dataclasses import dataclass
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,6 +161,8 @@ def _recorded_sha256(binary: str) -> str | None:
 
     Reading it from RECORD is a tenth of a second less than hashing 38 MB again.
     """
+    from importlib.metadata import distribution  # noqa: PLC0415 - see resources.py
+
     for file in distribution("uv").files or ():
         is_it = file.name == "uv" and Path(str(file.locate())).resolve() == Path(binary).resolve()
         if is_it and file.hash is not None and file.hash.mode == "sha256":
