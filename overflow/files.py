@@ -10,7 +10,7 @@ from overflow.errors import InputFault
 from overflow.tree import Tree, read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 RESERVED = ("/_vendor", "/_overflow", "/_uv", "/overflow_trampoline.py")
@@ -52,10 +52,28 @@ def read_project_files(
     """The project's files less LEFT_OUT and `exclude`, with what `include` brings back.
 
     Patterns are those of gitignore, relative to the project. A name that the bundle needs for
-    itself stays out whatever is included, and so do
-    settings with a password in a URL. Raises InputFault `option-invalid` for what is no pattern.
+    itself stays out whatever is included, and so do settings with a password in a URL.
+    Raises InputFault `option-invalid` for what is no pattern.
     """
-    # Importing pathspec takes 30 ms, which pass while uv installs (see pipeline.py).
+    tree = read_tree(root, _rule(exclude, include))
+    secret = [path for path in tree.sizes if _holds_credentials(tree, path)]
+    names = tuple(name.lstrip("/") for name in RESERVED)
+    reserved = [path for path in tree.left_out if path in names]
+    return ProjectFiles(
+        tree=replace(
+            tree, sizes={path: size for path, size in tree.sizes.items() if path not in secret}
+        ),
+        notes=(
+            *(f"left out: link {path}" for path in tree.skipped_links),
+            *(f"left out: {path}, a name that the bundle needs" for path in reserved),
+            *(f"left out: {path}, which has a password in a URL" for path in secret),
+        ),
+    )
+
+
+def _rule(exclude: Sequence[str], include: Sequence[str]) -> Callable[[str, bool], bool]:
+    """What read_tree asks: whether a path stays out."""
+    # Importing pathspec takes 30 ms, which pass while uv installs (see installation.py).
     from pathspec import GitIgnoreSpec  # noqa: PLC0415
 
     reserved = GitIgnoreSpec.from_lines(RESERVED)
@@ -74,20 +92,7 @@ def read_project_files(
             return reserved.match_file(f"{path}/") or (not include and rules.match_file(f"{path}/"))
         return rules.match_file(path) or reserved.match_file(path)
 
-    tree = read_tree(root, skip)
-    secret = [path for path in tree.sizes if _holds_credentials(tree, path)]
-    names = tuple(name.lstrip("/") for name in RESERVED)
-    reserved_names = [path for path in tree.left_out if path in names]
-    return ProjectFiles(
-        tree=replace(
-            tree, sizes={path: size for path, size in tree.sizes.items() if path not in secret}
-        ),
-        notes=(
-            *(f"left out: link {path}" for path in tree.skipped_links),
-            *(f"left out: {path}, a name that the bundle needs" for path in reserved_names),
-            *(f"left out: {path}, which has a password in a URL" for path in secret),
-        ),
-    )
+    return skip
 
 
 def _holds_credentials(tree: Tree, path: str) -> bool:

@@ -35,7 +35,7 @@ def prepare() -> None:
 
 @cache
 def _environment() -> Environment:
-    # Importing Jinja takes 0.1 s, which pass while uv installs (see pipeline.py).
+    # Importing Jinja takes 0.1 s, which pass while uv installs (see installation.py).
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(

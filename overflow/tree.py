@@ -41,49 +41,68 @@ def read_tree(root: Path, skip: Callable[[str, bool], bool]) -> Tree:
     A link to a regular file inside the tree counts as that file, with its size.
     Raises InputFault `not-readable` for a folder that cannot be listed or a name that is no text.
     """
-    top = os.path.realpath(root)
-    sizes: dict[str, int] = {}
-    executable: set[str] = set()
-    links: list[str] = []
-    left_out: list[str] = []
-    skipped: list[str] = []
+    walk = _Walk(os.path.realpath(root), skip)
     pending = [""]
     while pending:
-        folder = pending.pop()
+        pending += walk.visit(pending.pop())
+    _check_are_text([*walk.sizes, *walk.skipped_links])
+    return Tree(
+        root=Path(walk.top),
+        sizes={path: walk.sizes[path] for path in sorted(walk.sizes)},
+        executable=frozenset(walk.executable),
+        links=tuple(sorted(walk.links)),
+        left_out=tuple(sorted(walk.left_out)),
+        skipped_links=tuple(sorted(walk.skipped_links)),
+    )
+
+
+class _Walk:
+    """What was found so far; the fields are those of Tree."""
+
+    def __init__(self, top: str, skip: Callable[[str, bool], bool]) -> None:
+        self.top = top
+        self._skip = skip
+        self.sizes: dict[str, int] = {}
+        self.executable: set[str] = set()
+        self.links: list[str] = []
+        self.left_out: list[str] = []
+        self.skipped_links: list[str] = []
+
+    def visit(self, folder: str) -> list[str]:
+        """Take the files of a folder; gives the folders in it."""
+        folders: list[str] = []
+        for entry in self._entries(folder):
+            path = folder + entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if self._skip(path, is_folder):
+                self.left_out.append(path)
+            elif is_folder:
+                folders.append(f"{path}/")
+            else:
+                self._take(entry, path)
+        return folders
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         try:
-            entries = list(os.scandir(f"{top}/{folder}"))
+            return list(os.scandir(f"{self.top}/{folder}"))
         except OSError as error:
             raise InputFault(
                 "not-readable",
-                f"{folder or root}: cannot be listed: {error.strerror}",
+                f"{folder or self.top}: cannot be listed: {error.strerror}",
                 hint="give yourself the right to read it, or leave it out with --exclude",
             ) from error
-        for entry in entries:
-            path = folder + entry.name
-            is_folder = entry.is_dir(follow_symlinks=False)
-            if skip(path, is_folder):
-                left_out.append(path)
-            elif is_folder:
-                pending.append(f"{path}/")
-            elif entry.is_symlink() and not _is_file_inside(entry.path, top):
-                skipped.append(path)
-            else:
-                if entry.is_symlink():
-                    links.append(path)
-                status = entry.stat()
-                if stat.S_ISREG(status.st_mode):  # sockets and pipes have no place in a zip
-                    sizes[path] = status.st_size
-                    if status.st_mode & stat.S_IXUSR:
-                        executable.add(path)
-    _check_are_text([*sizes, *skipped])
-    return Tree(
-        root=Path(top),
-        sizes={path: sizes[path] for path in sorted(sizes)},
-        executable=frozenset(executable),
-        links=tuple(sorted(links)),
-        left_out=tuple(sorted(left_out)),
-        skipped_links=tuple(sorted(skipped)),
-    )
+
+    def _take(self, entry: os.DirEntry[str], path: str) -> None:
+        if entry.is_symlink():
+            if not _is_file_inside(entry.path, self.top):
+                self.skipped_links.append(path)
+                return
+            self.links.append(path)
+        status = entry.stat()
+        if stat.S_ISREG(status.st_mode):  # sockets and pipes have no place in a zip
+            self.sizes[path] = status.st_size
+            if status.st_mode & stat.S_IXUSR:
+                self.executable.add(path)
 
 
 def _check_are_text(paths: list[str]) -> None:
