@@ -9,7 +9,7 @@ _HERE = Path(__file__).parent
 
 def templates_folder() -> Path:
     """The templates: inside an installed package, beside it in a checkout."""
-    installed = _HERE / "templates"
+    installed = _HERE / "_templates"
     return installed if installed.is_dir() else _HERE.parent / "templates"
 
 

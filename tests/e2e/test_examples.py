@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +137,32 @@ def test_flask_for_another_architecture(tmp_path: Path) -> None:
     """Wheels of the target are measured, although this machine cannot load them."""
     command = ["plan", str(EXAMPLES / "flask"), "--architecture", "arm64"]
     assert main(command) == 0
+
+
+def test_the_wheel_of_overflow_builds_the_same(tmp_path: Path) -> None:
+    """What a user installs: templates and runtime are in it, and nothing else is needed."""
+    uv = Uv.bundled(os.environ).binary
+    root = EXAMPLES.parent
+    command: list[str | Path] = [
+        uv,
+        "build",
+        "--quiet",
+        "--wheel",
+        "--out-dir",
+        tmp_path / "dist",
+        root,
+    ]
+    subprocess.run(command, check=True)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "v"], check=True)
+    python = tmp_path / "v/bin/python"
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, wheel], check=True)
+    project = str(EXAMPLES / "flask")
+    command = [tmp_path / "v/bin/overflow", "build", project, "--output", tmp_path / "installed"]
+    subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
+    assert main(["build", project, "--output", str(tmp_path / "checkout")]) == 0
+    ours, theirs = (tmp_path / name / "function.zip" for name in ("checkout", "installed"))
+    assert ours.read_bytes() == theirs.read_bytes()
 
 
 def test_private_mixes_public_and_private(
