@@ -1,14 +1,24 @@
-"""The action's way in: `overflow build` with every setting from the environment.
+"""The action's way in, and `overflow build` with every setting from the environment.
 
-The same as the command: OVERFLOW_PROJECT and OVERFLOW_OUTPUT name the folders, and each option
-has its variable (`overflow build --help` lists them).
+python entrypoint.py                  the same as the command `overflow build`: OVERFLOW_PROJECT
+                                      and OVERFLOW_OUTPUT name the folders, and each option has
+                                      its variable (`overflow build --help` lists them)
+python entrypoint.py plan             the same as `overflow plan --json`
+python3 -I entrypoint.py action STEP  a step of action.yml; needs Python alone
 """
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 if __name__ == "__main__":
+    # Isolated mode (-I) leaves out the script's own folder.
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    if sys.argv[1:2] == ["action"]:
+        from overflow.action import main
+
+        sys.exit(main(*sys.argv[2:]))
     from overflow.cli import main_from_environment
 
-    sys.exit(main_from_environment())
+    sys.exit(main_from_environment(*sys.argv[1:]))

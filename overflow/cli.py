@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 from overflow import __version__, pipeline
 from overflow.console import Console, plain, write
 from overflow.errors import ExitCode, Fault, InputFault
-from overflow.inputs import OPTIONS, Inputs, read_inputs
+from overflow.inputs import OPTIONS, Given, Inputs, read_inputs, text_option
 from overflow.installation import Tools
-from overflow.output import BUNDLE, SUMMARY, ZIP
-from overflow.report import Report, to_json, to_text
+from overflow.output import SUMMARY, leave_failure
+from overflow.report import BUNDLE, ZIP, Failure, Report
+from overflow.text import to_text
 from overflow.uv import Uv
+from overflow.wire import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 DESCRIPTION = """\
 Turns a uv-locked Python project into an AWS Lambda bundle, also when its packages are larger than
@@ -37,18 +39,21 @@ from OVERFLOW_THRESHOLD_MB, and so on.
 
 def main(argv: Sequence[str] | None = None) -> int:
     """`overflow ...`; gives the exit code."""
-    arguments = _parser().parse_args(argv)
+    given = vars(_parser().parse_args(argv))
     with _stoppable():
-        return _guarded(lambda: _run(vars(arguments), os.environ))
+        return _guarded(given, os.environ)
 
 
-def main_from_environment() -> int:
-    """`python entrypoint.py`: a build whose every setting is an OVERFLOW_ variable."""
+def main_from_environment(command: str = "build") -> int:
+    """`python entrypoint.py`: every setting is an OVERFLOW_ variable.
+
+    command: `build`, or `plan`, which prints the plan as report.json has it.
+    """
     with _stoppable():
-        return _guarded(lambda: _run({"command": "build"}, os.environ))
+        return _guarded({"command": command, "json": "yes"}, os.environ)
 
 
-def _run(given: Mapping[str, str | list[str] | None], environ: Mapping[str, str]) -> ExitCode:
+def _run(given: Given, environ: Mapping[str, str]) -> ExitCode:
     console = Console(sys.stderr)
     tools = Tools(uv=Uv.bundled(environ), console=console, environ=environ)
     if given["command"] == "plan":
@@ -92,35 +97,58 @@ def _stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _guarded(work: Callable[[], ExitCode]) -> int:
+def _guarded(given: Given, environ: Mapping[str, str]) -> int:
     console = Console(sys.stderr)
     collects = gc.isenabled()
     # A build is short and keeps nearly all that it makes: looking for garbage is 5 % of its time.
     gc.disable()
     try:
-        return int(work())
-    except Fault as fault:
-        console.fault(fault)
-        return int(fault.exit_code)
-    except OSError as error:
-        console.fault(
-            InputFault(
-                "file-system",
-                f"{error.filename or 'the file system'}: {error.strerror or error}",
-                hint="check its rights and the free space, then run again",
-            )
-        )
-        return int(ExitCode.INPUT)
+        return int(_run(given, environ))
     except KeyboardInterrupt:
         console.say("Interrupted: the output is as it was.")
         return int(ExitCode.INTERRUPTED)
-    except Exception:  # noqa: BLE001 - a bug of ours: say so, with all there is to know
-        console.say(traceback.format_exc())
-        console.say(f"error[bug]: this is a bug of overflow {__version__}: please report it")
-        return int(ExitCode.BUG)
+    except Exception as error:  # noqa: BLE001 - what is no fault is a bug of ours: say all we know
+        fault = _as_fault(error)
+        if fault is None:
+            console.say(traceback.format_exc())
+            console.say(f"error[bug]: this is a bug of overflow {__version__}: please report it")
+        else:
+            console.fault(fault)
+        failure = _failure(error, fault)
+        if given["command"] == "build":
+            leave_failure(text_option(given, environ, "output"), failure)
+        return failure.exit_code
     finally:
         if collects:
             gc.enable()
+
+
+def _as_fault(error: Exception) -> Fault | None:
+    if isinstance(error, OSError):
+        return InputFault(
+            "file-system",
+            f"{error.filename or 'the file system'}: {error.strerror or error}",
+            hint="check its rights and the free space, then run again",
+        )
+    return error if isinstance(error, Fault) else None
+
+
+def _failure(error: Exception, fault: Fault | None) -> Failure:
+    if fault is None:
+        return Failure(
+            code="bug",
+            message=f"a bug of overflow {__version__}: {type(error).__name__}",
+            hint="please report it, with the log",
+            details="",
+            exit_code=int(ExitCode.BUG),
+        )
+    return Failure(
+        code=fault.code,
+        message=fault.message,
+        hint=fault.hint,
+        details=fault.details,
+        exit_code=int(fault.exit_code),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     INPUT = 2
     TOO_LARGE = 3
     UV = 4
+    GATE = 6
     INTERRUPTED = 130
 
 

@@ -153,8 +153,8 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     """
     one = {option.key: _one(option, given, environ) for option in OPTIONS if not option.repeats}
     many = {option.key: _many(option, given, environ) for option in OPTIONS if option.repeats}
-    project = Path(_text(given, environ, "project") or ".").absolute()
-    output = _text(given, environ, "output")
+    project = Path(text_option(given, environ, "project") or ".").absolute()
+    output = text_option(given, environ, "output")
     if writes and not output:
         raise InputFault(
             "option-invalid",
@@ -184,7 +184,8 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     )
 
 
-def _text(given: Given, environ: Mapping[str, str], key: str) -> str | None:
+def text_option(given: Given, environ: Mapping[str, str], key: str) -> str | None:
+    """What an option or its variable says, unchecked; None where neither is given."""
     value = given.get(key)
     return value if isinstance(value, str) else environ.get(f"OVERFLOW_{key.upper()}")
 
@@ -194,7 +195,7 @@ def _one(
     given: Given,
     environ: Mapping[str, str],
 ) -> str:
-    return (_text(given, environ, option.key) or option.default).strip()
+    return (text_option(given, environ, option.key) or option.default).strip()
 
 
 def _many(

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from overflow import environment as env
-from overflow import locking, templates
+from overflow import locking
 from overflow.meanwhile import meanwhile
 from overflow.project import Project, check_selection
 from overflow.pythons import find_python
@@ -76,7 +76,6 @@ def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
 
 def _warm_up() -> None:
     """Import, while uv works, what takes long to import and is needed once uv is done."""
-    templates.prepare()
     for name in ("pathspec", "importlib.metadata"):
         import_module(name)
 

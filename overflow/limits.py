@@ -29,6 +29,17 @@ LARGEST_PYPROJECT = 8 * MIB
 LARGEST_LOCK = 128 * MIB
 """Files above these sizes are refused unread; a lock of 4,000 packages has 11.5 MB."""
 
+LARGEST_REPORT = 20 * MIB
+"""A report.json above this size is refused unread; one of 500 distributions has 0.15 MB."""
+
+MEMORY_OF_ONE_CPU_MB = 1_769
+"""Memory at which a function has one whole CPU (AWS: configure function memory)."""
+
+MEMORY_BASE_MB = 128
+"""The least that Lambda gives, and enough for Python itself."""
+
+MEMORY_MAXIMUM_MB = 10_240
+
 RUNTIMES: dict[tuple[int, int], tuple[int, int]] = {
     (3, 10): (2, 26),
     (3, 11): (2, 26),
@@ -71,3 +82,16 @@ def tmp_needed_mb(overflow: int) -> int:
     needed = int(overflow * TMP_HEADROOM / MIB) + 1
     rounded = -(-needed // TMP_STEP_MB) * TMP_STEP_MB
     return min(max(TMP_DEFAULT_MB, rounded), TMP_MAXIMUM_MB)
+
+
+def memory_needed_mb(installed: int, *, overflow: int) -> int:
+    """The memory setting, in MB, to begin with for so many installed bytes.
+
+    All of the distributions in memory at once is the most that they themselves can take. What
+    overflows is unpacked at cold start, on as much of a CPU as the memory setting buys: a whole
+    one is then recommended.
+    """
+    resident = MEMORY_BASE_MB + -(-installed // MIB)
+    needed = max(resident, 2 * MEMORY_BASE_MB, MEMORY_OF_ONE_CPU_MB if overflow else 0)
+    rounded = needed if needed == MEMORY_OF_ONE_CPU_MB else -(-needed // TMP_STEP_MB) * TMP_STEP_MB
+    return min(rounded, MEMORY_MAXIMUM_MB)

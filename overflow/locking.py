@@ -9,17 +9,19 @@ import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overflow.declared import places, places_in_requirements
 from overflow.errors import InputFault, UvFault
 from overflow.limits import LARGEST_LOCK, LARGEST_PYPROJECT, in_megabytes
 from overflow.lockfile import Lockfile, parse_lock
 from overflow.project import Project, parse_project, parse_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
+    from overflow.report import Place
     from overflow.target import Target
     from overflow.uv import Uv
 
@@ -42,6 +44,8 @@ class Locked:
 
     folder: Path
     lock: Lockfile
+    declared: Mapping[str, Place]
+    """Where the files that people write or commit name a distribution."""
     made: str = ""
     """What was made because it was not there, for people."""
 
@@ -76,13 +80,14 @@ def lock_project(folder: Path, *, uv: Uv, python: Path) -> Locked:
     if path is not None:
         lock = read_lock(path)
         uv.check_lock(folder, python)
-        return Locked(folder=folder, lock=lock)
+        return Locked(folder=folder, lock=lock, declared=_declared(folder, path))
     uv.lock(folder, python)
     path = find_lock(folder)
     if path is None:
         raise UvFault("lock-failed", "uv made no uv.lock", hint="run `uv lock` to see why")
     made = "there was no uv.lock: made one with uv (commit it, and builds are repeatable)"
-    return Locked(folder=folder, lock=read_lock(path), made=made)
+    declared = _declared(folder, None)  # nobody can see a line of the lock that was made just now
+    return Locked(folder=folder, lock=read_lock(path), declared=declared, made=made)
 
 
 @contextmanager
@@ -117,8 +122,21 @@ def lock_requirements(folder: Path, work: Path, uv: Uv, python: Path, target: Ta
     return Locked(
         folder=work,
         lock=lock,
+        declared=places_in_requirements(_text(requirements)),
         made="there was no pyproject.toml: locked requirements.txt for this build",
     )
+
+
+def _declared(folder: Path, lock: Path | None) -> Mapping[str, Place]:
+    return places(
+        _text(folder / "pyproject.toml"),
+        "" if lock is None else _text(lock),
+        lock_file="" if lock is None else Path(os.path.relpath(lock, folder)).as_posix(),
+    )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def check_requirements(path: Path) -> frozenset[str]:

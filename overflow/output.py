@@ -9,19 +9,23 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
+from overflow.report import BUNDLE, ZIP
+from overflow.wire import failure_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BUNDLE = "bundle"
-ZIP = "function.zip"
+    from overflow.report import Failure
+
 REPORT = "report.json"
 SUMMARY = "summary.md"
+FAULT = "fault.json"
+"""Why the last build failed, for a program; gone again with the next one that succeeds."""
 
 
 @contextmanager
@@ -68,11 +72,19 @@ def publish(aside: Path, output: Path) -> None:
                 if place.exists() or place.is_symlink():
                     move(place, aside / f"earlier-{name}")
                 move(made, place)
+        (output / FAULT).unlink(missing_ok=True)
     except BaseException:
         for source, target in reversed(moved):
             if not source.exists() and target.exists():
                 target.rename(source)
         raise
+
+
+def leave_failure(output: str | None, failure: Failure) -> None:
+    """Write why a build failed beside an earlier result, if the output folder exists at all."""
+    if output and os.path.isdir(output) and failure.code != "output-inside-project":
+        with suppress(OSError):
+            Path(output, FAULT).write_text(failure_to_json(failure), encoding="utf-8")
 
 
 def _check_place(output: Path, project: Path) -> None:

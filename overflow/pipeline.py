@@ -28,7 +28,10 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.measure import Measurement, measure
 from overflow.plan import Outcome
-from overflow.report import Report, Written, to_json, to_markdown
+from overflow.report import BUNDLE, ZIP, Report, Written
+from overflow.reporting import report_of
+from overflow.summary import to_markdown
+from overflow.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +54,12 @@ class Contents:
     def report(self, console: Console, written: Written | None) -> Report:
         """What there is to say of it."""
         made = self.installed.locked.made
-        return Report(
+        return report_of(
+            self.decision.plan,
             project=self.installed.project.name,
             target=self.installed.target,
             handler=self.handler,
-            plan=self.decision.plan,
+            declared=self.installed.locked.declared,
             notes=(*([made] if made else []), *self.files.notes),
             written=written,
             seconds=dict(console.seconds),
@@ -145,7 +149,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
             retitle("Fetched uv for the bundle")
     with console.step("bundle", "Writing the bundle") as retitle:
         bundle = write_bundle(
-            aside / output.BUNDLE,
+            aside / BUNDLE,
             contents.decision.plan,
             project=contents.files.tree,
             measurement=contents.measurement,
@@ -158,7 +162,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         meanwhile(partial(rmtree, aside / "work", ignore_errors=True)),
         console.step("archive", "Compressing function.zip") as retitle,
     ):
-        archive = write_zip(aside / output.ZIP, bundle.members(), environ=tools.environ)
+        archive = write_zip(aside / ZIP, bundle.members(), environ=tools.environ)
         retitle(f"Compressed function.zip: {in_megabytes(archive.size)}")
     return Written(bundle_bytes=bundle.size, zip_bytes=archive.size, zip_sha256=archive.sha256)
 

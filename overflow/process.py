@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,6 +55,26 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
         and not name.startswith("UV_NO_INSTALL_")
         and not name.endswith("_TOKEN")  # CARGO_REGISTRY_TOKEN and its like are for publishing
     }
+
+
+def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
+    """Run a program whose output goes where ours goes, to its end; gives its exit code.
+
+    It is asked to stop, with everything it started, where we are. Raises OSError where it cannot
+    be started.
+    """
+    with subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as child:
+        try:
+            return child.wait()
+        except BaseException:
+            os.killpg(child.pid, signal.SIGTERM)
+            raise
 
 
 def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Completed:

@@ -1,30 +1,90 @@
-"""Report: the plan and what came of it, for machines (report.json) and for people."""
+"""Report: everything there is to say of one build or plan, as a value.
+
+report.json holds it (wire.py); summary, comment, annotations and the terminal's text are made from
+it. Only plain values: who reads a report needs none of what made it, and no other library.
+"""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from overflow import __version__
 from overflow.errors import ExitCode
-from overflow.generated import TRAMPOLINE
-from overflow.limits import ZIP_DIRECT_MB, in_megabytes, megabytes
-from overflow.output import BUNDLE, ZIP
-from overflow.plan import Outcome, Placement, Plan
-from overflow.templates import render
+from overflow.limits import ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
+from overflow.plan import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overflow.handler import Handler
-    from overflow.target import Target
+BUNDLE = "bundle"
+ZIP = "function.zip"
+"""What a build writes: the folder that becomes /var/task, and the archive of it."""
 
-SCHEMA = 1
-"""Version of report.json; its JSON schema is docs/report.schema.json."""
 
-BAR = 40
-"""Characters of the bar in the summary."""
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A line of a file that people write or commit."""
+
+    file: str
+    """Relative to the project's folder, with `/`: `pyproject.toml`, `../uv.lock`."""
+    line: int
+    """Counted from 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One distribution. Its texts are the project's: hostile."""
+
+    name: str
+    version: str
+    size: int
+    visibility: str
+    reason: str
+    placement: str
+    note: str
+    declared: Place | None
+    """Where the project asks for it, or where the lock has it."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it could be deferred."""
+        return self.visibility == "public"
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether it is installed at cold start."""
+        return self.placement == "deferred"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """What to set on the function, and what is called in the end."""
+
+    runtime: str
+    architecture: str
+    glibc: str
+    handler: str
+    calls: str
+    interface: str
+    ephemeral_storage_mb: int
+    memory_mb: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """Sums of bytes. The bundle is project, vendored and support together."""
+
+    installed: int
+    project: int
+    vendored: int
+    support: int
+    bundle: int
+    deferred: int
+
+    @property
+    def total(self) -> int:
+        """All there is when the function has started: the bundle, and what it installs."""
+        return self.bundle + self.deferred
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,129 +101,60 @@ class Written:
 class Report:
     """Everything there is to say of one build or plan."""
 
+    version: str
+    """Of overflow."""
     project: str
-    target: Target
-    handler: Handler
-    plan: Plan
+    outcome: Outcome
+    strategy: str
+    bound_by: str
+    """The rule that made the outcome what it is, for people."""
+    remedies: tuple[str, ...]
+    plan_warnings: tuple[str, ...]
     notes: tuple[str, ...]
     """What was made or left out on the way, for people."""
+    function: Function
+    limits: Limits
+    sizes: Sizes
+    rows: tuple[Row, ...]
+    """The distributions, largest first."""
     written: Written | None
+    """None for a plan, and where the outcome is TOO_LARGE."""
     seconds: Mapping[str, float]
 
     @property
     def exit_code(self) -> ExitCode:
         """What the process ends with."""
-        return ExitCode.TOO_LARGE if self.plan.outcome is Outcome.TOO_LARGE else ExitCode.OK
+        return ExitCode.TOO_LARGE if self.outcome is Outcome.TOO_LARGE else ExitCode.OK
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """The plan's, and what concerns the upload."""
         written = self.written
         if written is None or written.zip_bytes <= megabytes(ZIP_DIRECT_MB):
-            return self.plan.warnings
+            return self.plan_warnings
         through_s3 = (
             f"{ZIP} has {in_megabytes(written.zip_bytes)}: over {ZIP_DIRECT_MB} MB it must"
             " be uploaded through S3"
         )
-        return (*self.plan.warnings, through_s3)
+        return (*self.plan_warnings, through_s3)
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one line."""
+        bundle, limit = in_megabytes(self.sizes.bundle), in_megabytes(self.limits.limit)
+        if self.outcome is Outcome.OVERFLOWS:
+            deferred = in_megabytes(self.sizes.deferred)
+            return f"Overflows: {bundle} in the bundle, {deferred} installed at cold start"
+        verdict = "Fits" if self.outcome is Outcome.FITS else "Too large"
+        return f"{verdict}: {bundle} of {limit}"
 
 
-def to_json(report: Report) -> str:
-    """report.json, as docs/report.schema.json describes it."""
-    plan = report.plan
-    content = {
-        "schema": SCHEMA,
-        "overflow_version": __version__,
-        "project": report.project,
-        "outcome": plan.outcome.value,
-        "exit_code": int(report.exit_code),
-        "strategy": plan.strategy.value,
-        "bound_by": plan.bound_by,
-        "remedies": list(plan.remedies),
-        "warnings": list(report.warnings),
-        "notes": list(report.notes),
-        "target": {
-            "runtime": report.target.runtime,
-            "architecture": report.target.architecture,
-            "glibc": ".".join(map(str, report.target.glibc)),
-        },
-        "function": {
-            "handler": f"{TRAMPOLINE}.handler",
-            "calls": report.handler.name,
-            "interface": report.handler.interface,
-            "ephemeral_storage_mb": plan.ephemeral_storage_mb,
-        },
-        "limits": {
-            "threshold_bytes": plan.limits.threshold,
-            "limit_bytes": plan.limits.limit,
-            "layers_bytes": plan.limits.layers,
-            "tmp_bytes": plan.limits.tmp,
-        },
-        "sizes": _sizes(plan),
-        "distributions": [_distribution(place) for place in plan.by_size],
-        "artifact": _artifact(report.written),
-        "seconds": {key: round(value, 3) for key, value in report.seconds.items()},
-    }
-    return json.dumps(content, indent=2) + "\n"
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why there is no report: a fault, as the one who reads it later needs it."""
 
-
-def _sizes(plan: Plan) -> dict[str, int]:
-    return {
-        "installed_bytes": plan.installed_size,
-        "project_bytes": plan.project_size,
-        "vendored_bytes": plan.vendored_size,
-        "support_bytes": plan.support_size,
-        "bundle_bytes": plan.bundle_size,
-        "deferred_bytes": plan.deferred_size,
-    }
-
-
-def _distribution(place: Placement) -> dict[str, Any]:
-    return {
-        "name": place.name,
-        "version": place.version,
-        "bytes": place.size,
-        "visibility": place.verdict.visibility.value,
-        "reason": place.verdict.reason,
-        "placement": place.where.value,
-        "note": place.note,
-    }
-
-
-def _artifact(written: Written | None) -> dict[str, Any] | None:
-    if written is None:
-        return None
-    return {
-        "bundle": BUNDLE,
-        "bundle_bytes": written.bundle_bytes,
-        "zip": ZIP,
-        "zip_bytes": written.zip_bytes,
-        "zip_sha256": written.zip_sha256,
-    }
-
-
-def to_markdown(report: Report) -> str:
-    """summary.md: the verdict first, then the figures."""
-    return _render("summary.md", report)
-
-
-def to_text(report: Report) -> str:
-    """The same for a terminal, in few lines. Names in it are not made harmless yet."""
-    return _render("plan.txt", report)
-
-
-def _render(template: str, report: Report) -> str:
-    return render(
-        template,
-        report=report,
-        plan=report.plan,
-        rows=report.plan.by_size,
-        trampoline=f"{TRAMPOLINE}.handler",
-        bar=bar(report.plan.bundle_size, report.plan.limits.limit),
-    )
-
-
-def bar(size: int, limit: int) -> str:
-    """`size` against `limit` in block characters; full where it is over."""
-    filled = BAR if limit <= 0 else min(BAR, round(BAR * size / limit))
-    return "█" * filled + "░" * (BAR - filled)
+    code: str
+    message: str
+    hint: str
+    details: str
+    exit_code: int

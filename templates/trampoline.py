@@ -1,4 +1,4 @@
-"""Lambda's entry into this bundle, for "{{ handler }}". Made by overflow {{ version }}."""
+"""Lambda's entry into this bundle, for "$handler". Made by overflow $version."""
 
 from os.path import abspath, dirname
 

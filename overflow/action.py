@@ -1,0 +1,40 @@
+"""Action: the way in of action.yml's steps; faults end here, as one annotation."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from overflow import __version__
+from overflow.commands import command
+from overflow.console import plain, write
+from overflow.context import read_context
+from overflow.errors import ExitCode, Fault
+from overflow.runner import read_event, say, tell
+from overflow.settings import read_settings
+from overflow.steps import STEPS, Step
+
+
+def main(name: str) -> int:
+    """Run one step of action.yml; gives the exit code."""
+    try:
+        step = Step(
+            context=read_context(os.environ, read_event(os.environ)),
+            settings=read_settings(os.environ),
+            action=Path(__file__).resolve().parent.parent,
+            environ=os.environ,
+        )
+        return STEPS[name](step)
+    except Fault as fault:
+        for line in fault.details.splitlines():
+            say(f"  | {line}")
+        tell([command("error", f"{fault.message}\n{fault.hint}", title=f"overflow: {fault.code}")])
+        return int(fault.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - a bug of ours: say so, with all there is to know
+        write(sys.stderr, plain(traceback.format_exc()))
+        tell([command("error", f"this is a bug of overflow {__version__}: please report it")])
+        return int(ExitCode.BUG)

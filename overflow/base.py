@@ -1,0 +1,82 @@
+"""Base: the report that a pull request is compared with.
+
+The base branch's own run stored one; where that is not of the very commit, the commit's lock is
+installed and measured here. What cannot be had either way is unknown, which is not zero.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overflow.checkout import check_out
+from overflow.comparison import Base, KnownBase, UnknownBase
+from overflow.errors import Fault
+from overflow.rest import Rest, RestFault
+from overflow.runner import replace_folder, say
+from overflow.stored import Stored, find_report
+from overflow.wire import from_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from overflow.context import Context, PullRequest
+    from overflow.launch import Sandbox
+
+
+def find_base(context: Context, sandbox: Sandbox, environ: Mapping[str, str]) -> Base | None:
+    """What the pull request's head is compared with; None where the run is for none."""
+    pull_request = context.pull_request
+    if pull_request is None:
+        return None
+    stored = _stored(context, pull_request, environ.get("OVERFLOW_TOKEN", ""))
+    if stored is not None and stored.exact:
+        return _said(stored, "its stored report")
+    built = _built(context, pull_request, sandbox, environ)
+    if isinstance(built, KnownBase):
+        return _said(built, "its lock, installed and measured")
+    if stored is not None:
+        return _said(stored, "the newest stored report of the branch")
+    say(f"Base unknown: {built.reason}")
+    return built
+
+
+def _said(base: KnownBase, how: str) -> KnownBase:
+    say(f"Base {base.sha[:9]}: {how}")
+    return base
+
+
+def _stored(context: Context, pull_request: PullRequest, token: str) -> KnownBase | None:
+    try:
+        found: Stored | None = find_report(
+            Rest(context.api_url, token),
+            context.repository,
+            artifact_name=context.report_artifact,
+            branch=pull_request.base_ref,
+            sha=pull_request.base_sha,
+        )
+        if found is None:
+            return None
+        exact = found.sha == pull_request.base_sha
+        return KnownBase(report=from_json(found.content), sha=found.sha, exact=exact)
+    except (RestFault, Fault) as fault:
+        say(f"The base branch's stored report cannot be had: {fault.message}")
+        return None
+
+
+def _built(
+    context: Context, pull_request: PullRequest, sandbox: Sandbox, environ: Mapping[str, str]
+) -> KnownBase | UnknownBase:
+    sources, sha = Path(context.box, "base"), pull_request.base_sha
+    replace_folder(str(sources))
+    if not check_out(Path(context.workspace), sha, sources, environ):
+        return UnknownBase(reason=f"commit {sha[:9]} is not in the checkout, nor can it be fetched")
+    if not (sources / context.project).is_dir():
+        return UnknownBase(reason=f"commit {sha[:9]} has no folder {context.project}")
+    content, said = sandbox.plan(sources)
+    try:
+        return KnownBase(report=from_json(content.encode()), sha=sha, exact=True)
+    except Fault:
+        errors = [line for line in said.splitlines() if line.startswith("error[")]
+        why = errors[-1] if errors else "its build printed no plan"
+        return UnknownBase(reason=f"commit {sha[:9]} cannot be measured: {why[:300]}")

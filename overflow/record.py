@@ -1,0 +1,82 @@
+"""Record: what a build came to, in the folder that later steps read and that is uploaded.
+
+A second workflow posts a fork's comment from it, so reading it trusts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from overflow.comparison import Base, KnownBase, UnknownBase
+from overflow.errors import InputFault
+from overflow.results import Result
+from overflow.wire import failure_from_json, failure_to_json, from_json, read_fields, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPORT = "report.json"
+FAULT = "fault.json"
+BASE = "base-report.json"
+RUN = "run.json"
+NAMES = frozenset({REPORT, FAULT, BASE, RUN})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A build's result, what it is compared with, and which leg it was."""
+
+    result: Result
+    base: Base | None
+    leg: str
+    head: str
+    """The commit that was built."""
+
+
+def record_files(record: Record) -> dict[str, str]:
+    """The record as files, by name."""
+    result, base = record.result, record.base
+    run: dict[str, object] = {"schema": 1, "leg": record.leg, "head": record.head, "base": None}
+    files = {}
+    if result.report is not None:
+        files[REPORT] = to_json(result.report)
+    if result.failure is not None:
+        files[FAULT] = failure_to_json(result.failure)
+    if isinstance(base, KnownBase):
+        files[BASE] = to_json(base.report)
+        run["base"] = {"sha": base.sha, "exact": int(base.exact), "reason": ""}
+    elif isinstance(base, UnknownBase):
+        run["base"] = {"sha": "", "exact": 0, "reason": base.reason}
+    files[RUN] = json.dumps(run, indent=2) + "\n"
+    return files
+
+
+def read_record(files: Mapping[str, bytes]) -> Record:
+    """The record in these files; raises InputFault `report-invalid`."""
+
+    def content(name: str) -> bytes:
+        if name not in files:
+            raise InputFault(
+                "report-invalid", f"{name} is missing", hint="run the action's build step first"
+            )
+        return files[name]
+
+    run = read_fields(content(RUN), RUN)
+    base = run.optional("base")
+    found: Base | None = None
+    if base is not None and base.text("sha"):
+        report = from_json(content(BASE))
+        found = KnownBase(report=report, sha=base.text("sha"), exact=bool(base.count("exact")))
+    elif base is not None:
+        found = UnknownBase(reason=base.text("reason"))
+    return Record(
+        result=Result(
+            report=from_json(files[REPORT]) if REPORT in files else None,
+            failure=None if REPORT in files else failure_from_json(content(FAULT)),
+        ),
+        base=found,
+        leg=run.text("leg"),
+        head=run.text("head"),
+    )

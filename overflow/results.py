@@ -1,0 +1,125 @@
+"""Results: what a build left behind, read by one who does not trust it.
+
+The output folder was open to other people's code. Links are not followed, sizes are bounded, and
+the archive is hashed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from overflow.errors import ExitCode, Fault, InputFault
+from overflow.limits import LARGEST_REPORT
+from overflow.output import FAULT, REPORT
+from overflow.report import ZIP, Failure, Report
+from overflow.wire import failure_from_json, from_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import IO
+
+ENGINE_FAILED = 125
+"""What `docker run` ends with where the container itself could not be started (its manual)."""
+
+REPORTED = frozenset({int(ExitCode.OK), int(ExitCode.TOO_LARGE)})
+"""Exit codes of builds that wrote a report."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How a build ended: with a report, or with a failure."""
+
+    report: Report | None
+    failure: Failure | None
+
+    @property
+    def exit_code(self) -> int:
+        """What the build ended with."""
+        if self.report is not None:
+            return int(self.report.exit_code)
+        assert self.failure is not None  # noqa: S101 - for the type checker: it is one of them
+        return self.failure.exit_code
+
+
+def read_result(output: Path, exit_code: int) -> Result:
+    """What a build that ended with `exit_code` left in its output folder."""
+    try:
+        if exit_code not in REPORTED:
+            return Result(report=None, failure=_failure(output, exit_code))
+        report = from_json(_read(output / REPORT))
+        if (report.written is not None) != (exit_code == ExitCode.OK):
+            raise _forged(f"{REPORT} does not fit exit code {exit_code}")
+        if report.written is not None and _sha256(output / ZIP) != report.written.zip_sha256:
+            raise _forged(f"{ZIP} is not the file that {REPORT} describes")
+        return Result(report=report, failure=None)
+    except Fault as fault:
+        return Result(report=None, failure=failure_of(fault))
+
+
+def failure_of(fault: Fault) -> Failure:
+    """A fault as what is told to people later."""
+    return Failure(
+        code=fault.code,
+        message=fault.message,
+        hint=fault.hint,
+        details=fault.details,
+        exit_code=int(fault.exit_code),
+    )
+
+
+def _failure(output: Path, exit_code: int) -> Failure:
+    try:
+        return failure_from_json(_read(output / FAULT))
+    except InputFault:
+        if exit_code == ENGINE_FAILED:
+            return Failure(
+                code="container-failed",
+                message="Docker could not start the build's container",
+                hint="the log has its reason; `mode: native` builds without one",
+                details="",
+                exit_code=int(ExitCode.INPUT),
+            )
+        return Failure(
+            code="build-ended",
+            message=f"the build ended with exit code {exit_code} and left no report",
+            hint="its log says why; 137 means that it was killed, as for want of memory",
+            details="",
+            exit_code=exit_code,
+        )
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise _forged(f"{path.name} cannot be read: {error.strerror}") from error
+    stream = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        stream.close()
+        raise _forged(f"{path.name} is no regular file")
+    return stream
+
+
+def _read(path: Path) -> bytes:
+    with _open(path) as stream:
+        return stream.read(LARGEST_REPORT + 1)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with _open(path) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _forged(what: str) -> InputFault:
+    return InputFault(
+        "report-invalid",
+        what,
+        hint="something that ran during the build changed its output: look at build hooks",
+    )

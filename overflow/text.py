@@ -1,0 +1,58 @@
+"""Text: a report for a terminal, in few lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from overflow.limits import in_megabytes
+from overflow.templates import render
+
+if TYPE_CHECKING:
+    from overflow.report import Report, Row
+
+
+def to_text(report: Report) -> str:
+    """The plan as `overflow plan` prints it. Names in it are not made harmless yet."""
+    function = report.function
+    text = render(
+        "plan.txt",
+        headline=report.headline,
+        project=report.project,
+        runtime=function.runtime,
+        architecture=function.architecture,
+        strategy=report.strategy,
+        bound_by=report.bound_by,
+        sizes=_sizes(report),
+        rows="\n".join(map(_row, report.rows)),
+        handler=function.handler,
+        ephemeral_storage_mb=function.ephemeral_storage_mb,
+        memory_mb=function.memory_mb,
+        advice=_advice(report),
+    )
+    return text.rstrip("\n") + "\n"
+
+
+def _sizes(report: Report) -> str:
+    sizes = report.sizes
+    parts = (
+        (sizes.project, "project files"),
+        (sizes.vendored, "vendored distributions"),
+        (sizes.support, "runtime support"),
+        (sizes.bundle, "bundle, as Lambda counts it"),
+        (sizes.deferred, "deferred to /tmp"),
+    )
+    return "\n".join(f"  {in_megabytes(size):>10}  {part}" for size, part in parts)
+
+
+def _row(row: Row) -> str:
+    note = f"; {row.note}" if row.note else ""
+    return (
+        f"  {in_megabytes(row.size):>10}  {row.placement:<8}  {row.name} {row.version}"
+        f" ({row.visibility}: {row.reason}{note})"
+    )
+
+
+def _advice(report: Report) -> str:
+    lines = [f"To do: {remedy}." for remedy in report.remedies]
+    lines += [f"Warning: {warning}." for warning in report.warnings]
+    return "\n".join(lines)
