@@ -157,6 +157,6 @@ def _annotation(
 def _inside(folder: str, file: str) -> str | None:
     """The file's path in the workspace, or None where that is no path inside of it."""
     path = posixpath.normpath(posixpath.join(folder, file))
-    if path.startswith(("/", "..")) or visible(path) != path or "\n" in path:
+    if path == "." or path.startswith(("/", "..")) or visible(path) != path or "\n" in path:
         return None
     return path

@@ -15,7 +15,7 @@ from overflow.errors import Fault
 from overflow.rest import Rest, RestFault
 from overflow.runner import replace_folder, say
 from overflow.stored import Stored, find_report
-from overflow.wire import from_json
+from overflow.wire import from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +23,28 @@ if TYPE_CHECKING:
     from overflow.context import Context, PullRequest
     from overflow.launch import Sandbox
 
+REPORT, COMMIT = "report.json", "commit"
+"""What the step before the build leaves: the report, and the commit that it is of."""
 
-def find_base(context: Context, sandbox: Sandbox, environ: Mapping[str, str]) -> Base | None:
+
+def store_base(context: Context, token: str) -> None:
+    """Leave the base branch's stored report, if there is one, to the build step.
+
+    This step has the token, and the one that runs other people's code does not.
+    """
+    folder = replace_folder(context.base_state)
+    found = _stored(context, context.pull_request, token) if context.pull_request else None
+    if found is not None:
+        (folder / REPORT).write_text(to_json(found.report), encoding="utf-8")
+        (folder / COMMIT).write_text(found.sha, encoding="utf-8")
+
+
+def settled_base(context: Context, sandbox: Sandbox, environ: Mapping[str, str]) -> Base | None:
     """What the pull request's head is compared with; None where the run is for none."""
     pull_request = context.pull_request
     if pull_request is None:
         return None
-    stored = _stored(context, pull_request, environ.get("OVERFLOW_TOKEN", ""))
+    stored = _left(Path(context.base_state), pull_request)
     if stored is not None and stored.exact:
         return _said(stored, "its stored report")
     built = _built(context, pull_request, sandbox, environ)
@@ -39,6 +54,14 @@ def find_base(context: Context, sandbox: Sandbox, environ: Mapping[str, str]) ->
         return _said(stored, "the newest stored report of the branch")
     say(f"Base unknown: {built.reason}")
     return built
+
+
+def _left(folder: Path, pull_request: PullRequest) -> KnownBase | None:
+    if not (folder / COMMIT).is_file():
+        return None
+    sha = (folder / COMMIT).read_text("utf-8")
+    report = from_json((folder / REPORT).read_bytes())
+    return KnownBase(report=report, sha=sha, exact=sha == pull_request.base_sha)
 
 
 def _said(base: KnownBase, how: str) -> KnownBase:

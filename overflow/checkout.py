@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
@@ -16,7 +17,6 @@ from overflow.process import child_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 _KEPT = {
     "core": ("repositoryformatversion", "filemode", "bare", "ignorecase", "symlinks", "worktree"),
@@ -42,20 +42,33 @@ def copy_workspace(workspace: Path, copy: Path) -> None:
         )
     for left_out in copy.glob(f"{_LEFT_OUT}*.json"):
         left_out.unlink()
-    _forget_credentials(copy / ".git")
+    for folder, folders, _ in os.walk(copy):
+        # Not at the top alone: `path` has actions/checkout put a repository below it.
+        if ".git" in folders:
+            folders.remove(".git")
+            _forget_credentials(Path(folder, ".git"))
 
 
 def _forget_credentials(git: Path) -> None:
-    if git.is_symlink() or not git.is_dir():
+    if git.is_symlink():
         return
-    places = [git, *(path.parent for path in (git / "modules").rglob("config"))]
-    for place in places:
+    configs = (git / "modules").rglob("config")
+    # A branch may have that name, too.
+    modules = [path.parent for path in configs if (path.parent / "objects").is_dir()]
+    for place in (git, *modules):
         for name in ("config", "config.worktree"):
             path = place / name
             if path.is_file() and not path.is_symlink():
                 path.write_text(harmless_config(path.read_text("utf-8", "replace")), "utf-8")
-    for name in ("hooks", "credentials", "logs"):
-        shutil.rmtree(git / name, ignore_errors=True)
+        for name in ("hooks", "credentials", "logs"):
+            _remove(place / name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def harmless_config(text: str) -> str:
@@ -89,7 +102,7 @@ def check_out(workspace: Path, sha: str, copy: Path, environ: Mapping[str, str])
     def succeeds(*arguments: str) -> bool:
         return run([*git, *arguments], folder=workspace, environment=environment).exit_code == 0
 
-    copy.mkdir(parents=True)
+    copy.mkdir(parents=True, exist_ok=True)
     try:
         return (
             succeeds("cat-file", "-e", f"{sha}^{{commit}}")

@@ -62,6 +62,11 @@ class Context:
         return f"{self.temp}/overflow/{self.key}"
 
     @property
+    def base_state(self) -> str:
+        """The folder in which the step before the build leaves the base's stored report."""
+        return f"{self.temp}/overflow/base-{self.key}"
+
+    @property
     def box(self) -> str:
         """The folder that the sandbox may write to."""
         return f"{self.temp}/overflow/box"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
 from overflow.process import Completed, run
+from overflow.runner import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 IMAGE_FILE = "image.json"
 """Beside action.yml: the published image by its digest, or null before the first release."""
 
-RECIPE = ("Dockerfile", "requirements.txt")
-"""What an image is built from."""
+RECIPE = ("Dockerfile", ".dockerignore", "requirements.txt")
+"""What an image is built from; image.json remembers its hash beside the digest."""
 
 BUILD_ARGUMENTS = {"OVERFLOW_BASE_IMAGE": "BASE", "OVERFLOW_IMAGE_PYTHONS": "PYTHONS"}
 """Variables of the runner that change how an image is built here (docs/recipes.md)."""
@@ -34,6 +35,15 @@ _FOR_DOCKER = re.compile(r"DOCKER_\w+|BUILDKIT_\w+|PATH|HOME|XDG_RUNTIME_DIR|TMP
 def for_docker(environ: Mapping[str, str]) -> dict[str, str]:
     """The variables that the docker command itself needs."""
     return {name: value for name, value in environ.items() if _FOR_DOCKER.fullmatch(name)}
+
+
+def recipe_of(action: Path) -> str:
+    """The sha256 of what the image is built from."""
+    digest = hashlib.sha256()
+    for file in RECIPE:
+        content = (action / file).read_bytes()
+        digest.update(f"{file} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,29 +76,34 @@ class Engine:
         The one asked for, or the published one, pulled by its digest; else one that is built
         here. Raises InputFault `image-unavailable`.
         """
-        published = json.loads((self.action / IMAGE_FILE).read_text("utf-8"))["image"]
-        name = asked or published
+        name = asked or self._published()
         if name is not None:
             if self._has(name):
                 return name, "was here"
+            say(f"Pulling {name}")
             if self._docker("pull", "--quiet", name) is not None:
                 return name, "pulled"
         if asked:
             raise InputFault(
-                "image-unavailable",
+                "image-missing",
                 f"image: {asked} is not here and cannot be pulled",
                 hint="check its name and the login to its registry, or drop the input",
             )
         return self._built()
 
+    def _published(self) -> str | None:
+        """The published image, unless what it is built from has changed since."""
+        content = json.loads((self.action / IMAGE_FILE).read_text("utf-8"))
+        fits = content.get("recipe") == recipe_of(self.action)
+        return content["image"] if fits else None
+
     def _built(self) -> tuple[str, str]:
         arguments = self._build_arguments()
-        recipe = hashlib.sha256(json.dumps(sorted(arguments)).encode())
-        for file in RECIPE:
-            recipe.update((self.action / file).read_bytes())
-        name = f"overflow-build:{recipe.hexdigest()[:20]}"
+        content = json.dumps([recipe_of(self.action), *arguments]).encode()
+        name = f"overflow-build:{hashlib.sha256(content).hexdigest()[:20]}"
         if self._has(name):
             return name, "built here before"
+        say("No published image can be had: building it here, which takes some minutes")
         done = self._run(
             ["docker", "build", "--quiet", "--tag", name, *arguments, str(self.action)]
         )

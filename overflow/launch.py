@@ -108,7 +108,8 @@ def choose_sandbox(
 ) -> Sandbox:
     """The sandbox that the settings ask for; `auto` is a container wherever there can be one.
 
-    Raises InputFault `container-unavailable`, `image-unavailable`, `tools-unavailable`.
+    Raises InputFault `container-unavailable`, `image-missing`, `image-unavailable`,
+    `tools-unavailable`.
     """
     for folder in (context.output, *(f"{context.box}/{name}" for name in HOMES.values())):
         Path(folder).mkdir(parents=True, mode=0o700, exist_ok=True)
@@ -123,8 +124,8 @@ def _image(settings: Settings, action: Path, environ: Mapping[str, str]) -> str 
         engine.check()
         image, origin = engine.image(settings.image)
     except InputFault as fault:
-        if settings.mode == "container":
-            raise
+        if settings.mode == "container" or fault.code == "image-missing":
+            raise  # what was asked for by name is not replaced by something else
         notice(f"Building natively: {fault.message}.")
         return None
     say(f"Building in a container of {image} ({origin})")

@@ -83,8 +83,12 @@ def publish(aside: Path, output: Path) -> None:
 def leave_failure(output: str | None, failure: Failure) -> None:
     """Write why a build failed beside an earlier result, if the output folder exists at all."""
     if output and os.path.isdir(output) and failure.code != "output-inside-project":
+        place = Path(output, FAULT)
         with suppress(OSError):
-            Path(output, FAULT).write_text(failure_to_json(failure), encoding="utf-8")
+            # Made anew: through a link that a build hook left, we would write anywhere.
+            place.unlink(missing_ok=True)
+            with place.open("x", encoding="utf-8") as stream:
+                stream.write(failure_to_json(failure))
 
 
 def _check_place(output: Path, project: Path) -> None:

@@ -10,6 +10,7 @@ from overflow.comparison import UnknownBase, compare
 from overflow.context import ARTIFACT_PREFIX
 from overflow.errors import Fault
 from overflow.record import NAMES, read_record
+from overflow.report import Failure
 from overflow.sticky import Published, publish
 from overflow.stored import artifacts_of_run, pull_request_of_run
 
@@ -38,16 +39,17 @@ def body_of(record: Record, *, key: str, artifact_url: str | None, run_url: str)
         run_url=run_url,
         artifact_url=artifact_url,
     )
-    report, failure = record.result.report, record.result.failure
-    if report is None:
-        assert failure is not None  # noqa: S101 - for the type checker: it is one of them
-        return failure_to_comment(failure, post)
-    return to_comment(compare(report, record.base or NOT_COMPARED), post)
+    if isinstance(record.result, Failure):
+        return failure_to_comment(record.result, post)
+    return to_comment(compare(record.result, record.base or NOT_COMPARED), post)
 
 
 def put(rest: Rest, repository: str, number: int, *, key: str, body: str) -> Published:
     """Create or update the comment of this key. Raises RestFault."""
-    return publish(rest, owner_repo=repository, number=number, marker=marker(key), body=body)
+    first = marker(key)
+    # publish() puts it there itself.
+    text = body.removeprefix(f"{first}\n")
+    return publish(rest, owner_repo=repository, number=number, marker=first, body=text)
 
 
 def post_run(rest: Rest, repository: str, run: Mapping[str, object]) -> Iterator[str]:

@@ -60,6 +60,7 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
     """Run a program whose output goes where ours goes, to its end; gives its exit code.
 
+    That is 128 and the signal's number where a signal ended it, as a shell has it.
     It is asked to stop, with everything it started, where we are. Raises OSError where it cannot
     be started.
     """
@@ -71,10 +72,11 @@ def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
         start_new_session=True,
     ) as child:
         try:
-            return child.wait()
+            exit_code = child.wait()
         except BaseException:
             os.killpg(child.pid, signal.SIGTERM)
             raise
+    return exit_code if exit_code >= 0 else 128 - exit_code
 
 
 def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Completed:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from overflow.comparison import Base, KnownBase, UnknownBase
 from overflow.errors import InputFault
-from overflow.results import Result
+from overflow.report import Failure, Report
 from overflow.wire import failure_from_json, failure_to_json, from_json, read_fields, to_json
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ NAMES = frozenset({REPORT, FAULT, BASE, RUN})
 class Record:
     """A build's result, what it is compared with, and which leg it was."""
 
-    result: Result
+    result: Report | Failure
     base: Base | None
     leg: str
     head: str
@@ -40,10 +40,10 @@ def record_files(record: Record) -> dict[str, str]:
     result, base = record.result, record.base
     run: dict[str, object] = {"schema": 1, "leg": record.leg, "head": record.head, "base": None}
     files = {}
-    if result.report is not None:
-        files[REPORT] = to_json(result.report)
-    if result.failure is not None:
-        files[FAULT] = failure_to_json(result.failure)
+    if isinstance(result, Report):
+        files[REPORT] = to_json(result)
+    else:
+        files[FAULT] = failure_to_json(result)
     if isinstance(base, KnownBase):
         files[BASE] = to_json(base.report)
         run["base"] = {"sha": base.sha, "exact": int(base.exact), "reason": ""}
@@ -72,10 +72,7 @@ def read_record(files: Mapping[str, bytes]) -> Record:
     elif base is not None:
         found = UnknownBase(reason=base.text("reason"))
     return Record(
-        result=Result(
-            report=from_json(files[REPORT]) if REPORT in files else None,
-            failure=None if REPORT in files else failure_from_json(content(FAULT)),
-        ),
+        result=(from_json(files[REPORT]) if REPORT in files else failure_from_json(content(FAULT))),
         base=found,
         leg=run.text("leg"),
         head=run.text("head"),

@@ -120,7 +120,7 @@ class Rest:
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {token}",
         }
-        if not urlsplit(self._api_url).path.startswith("/api/"):
+        if not self._api_url.endswith("/api/v3"):
             self._headers["X-GitHub-Api-Version"] = API_VERSION
         self._attempts, self._seconds, self._timeout = attempts, seconds, timeout
         # Neither redirects nor error statuses are urllib's business here, nor file: and ftp:.
@@ -288,7 +288,7 @@ def _again(method: str, kind: Kind, answer: Answer) -> float | None:
     headers = answer.headers
     if kind != "limited" and (kind != "server" or (method == "POST" and answer.status != 503)):
         return None
-    if re.fullmatch(r"[0-9]{1,6}", headers.get("retry-after", "")):
+    if re.fullmatch(r"[0-9]{1,9}", headers.get("retry-after", "")):
         return float(headers["retry-after"])
     if kind == "server":
         return 0.0

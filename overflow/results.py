@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overflow.errors import ExitCode, Fault, InputFault
@@ -29,35 +29,20 @@ REPORTED = frozenset({int(ExitCode.OK), int(ExitCode.TOO_LARGE)})
 """Exit codes of builds that wrote a report."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """How a build ended: with a report, or with a failure."""
-
-    report: Report | None
-    failure: Failure | None
-
-    @property
-    def exit_code(self) -> int:
-        """What the build ended with."""
-        if self.report is not None:
-            return int(self.report.exit_code)
-        assert self.failure is not None  # noqa: S101 - for the type checker: it is one of them
-        return self.failure.exit_code
-
-
-def read_result(output: Path, exit_code: int) -> Result:
+def read_result(output: Path, exit_code: int) -> Report | Failure:
     """What a build that ended with `exit_code` left in its output folder."""
     try:
         if exit_code not in REPORTED:
-            return Result(report=None, failure=_failure(output, exit_code))
+            return _failure(output, exit_code)
         report = from_json(_read(output / REPORT))
-        if (report.written is not None) != (exit_code == ExitCode.OK):
+        too_large = exit_code == ExitCode.TOO_LARGE
+        if report.exit_code != exit_code or (report.written is None) != too_large:
             raise _forged(f"{REPORT} does not fit exit code {exit_code}")
         if report.written is not None and _sha256(output / ZIP) != report.written.zip_sha256:
             raise _forged(f"{ZIP} is not the file that {REPORT} describes")
-        return Result(report=report, failure=None)
     except Fault as fault:
-        return Result(report=None, failure=failure_of(fault))
+        return failure_of(fault)
+    return report
 
 
 def failure_of(fault: Fault) -> Failure:
@@ -73,7 +58,8 @@ def failure_of(fault: Fault) -> Failure:
 
 def _failure(output: Path, exit_code: int) -> Failure:
     try:
-        return failure_from_json(_read(output / FAULT))
+        # The process itself says how it ended; the file may have been made to say anything.
+        return replace(failure_from_json(_read(output / FAULT)), exit_code=exit_code)
     except InputFault:
         if exit_code == ENGINE_FAILED:
             return Failure(
@@ -97,11 +83,10 @@ def _open(path: Path) -> IO[bytes]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise _forged(f"{path.name} cannot be read: {error.strerror}") from error
-    stream = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        stream.close()
+        os.close(descriptor)
         raise _forged(f"{path.name} is no regular file")
-    return stream
+    return os.fdopen(descriptor, "rb")
 
 
 def _read(path: Path) -> bytes:

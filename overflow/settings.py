@@ -33,6 +33,11 @@ class Settings:
     comment: str
     artifact_name: str | None
 
+    @property
+    def compares(self) -> bool:
+        """Whether anything asks for what a pull request changes."""
+        return self.comment != "never" or self.fail_on == "growth"
+
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings from the OVERFLOW_ variables of action.yml; raises InputFault `option-invalid`."""

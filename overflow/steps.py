@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from overflow.annotations import annotate, to_commands
 from overflow.assets import attach
-from overflow.base import find_base
+from overflow.base import settled_base, store_base
 from overflow.comparison import compare
 from overflow.errors import ExitCode, Fault, InputFault
 from overflow.gate import judge
 from overflow.launch import choose_sandbox
 from overflow.limits import LARGEST_REPORT
 from overflow.posting import body_of, post_run, put
-from overflow.record import FAULT, REPORT, Record, read_record, record_files
-from overflow.report import ZIP
+from overflow.record import REPORT, Record, read_record, record_files
+from overflow.report import ZIP, Failure, Report
 from overflow.rest import Rest, RestFault
-from overflow.results import Result, failure_of, read_result
+from overflow.results import failure_of, read_result
 from overflow.runner import add_summary, notice, replace_folder, say, set_outputs, tell
 from overflow.settings import LONGEST_NAME
 from overflow.summary import failure_to_markdown, to_markdown
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from overflow.comparison import Base
     from overflow.context import Context
     from overflow.launch import Sandbox
-    from overflow.report import Report
     from overflow.settings import Settings
 
 
@@ -50,6 +49,13 @@ class Step:
         return Path(self.context.state, "report")
 
 
+def look_up_base(step: Step) -> int:
+    """Fetch the base branch's stored report, apart from the build, which gets no token."""
+    if step.settings.compares:
+        store_base(step.context, step.environ.get("OVERFLOW_TOKEN", ""))
+    return int(ExitCode.OK)
+
+
 def build(step: Step) -> int:
     """Build, and say what came of it: outputs, summary, annotations. The gate comes last.
 
@@ -66,41 +72,36 @@ def build(step: Step) -> int:
     artifact = _artifact(step, result)
     outputs = _outputs(step, record, artifact)
     set_outputs(step.environ, {**outputs, "mode": mode})
-    report, failure = result.report, result.failure
-    if report is not None:
-        add_summary(step.environ, to_markdown(report))
-        found = annotate(report, project_path=context.project)
-    else:
-        assert failure is not None  # noqa: S101 - for the type checker: it is one of them
-        add_summary(step.environ, failure_to_markdown(failure))
-        found = annotate(failure, project_path=context.project)
-    tell(to_commands(found))
+    add_summary(
+        step.environ,
+        to_markdown(result) if isinstance(result, Report) else failure_to_markdown(result),
+    )
+    tell(to_commands(annotate(result, project_path=context.project)))
     return int(ExitCode.OK)
 
 
-def _built(step: Step) -> tuple[Result, Base | None, str]:
+def _built(step: Step) -> tuple[Report | Failure, Base | None, str]:
     base: Base | None = None
     mode = step.settings.mode
     try:
         sandbox: Sandbox = choose_sandbox(step.settings, step.context, step.action, step.environ)
         mode = "native" if sandbox.image is None else "container"
-        if step.settings.comment != "never" or step.settings.fail_on == "growth":
+        if step.settings.compares:
             # Before the head: what that runs cannot have touched the base's measure.
-            base = find_base(step.context, sandbox, step.environ)
+            base = settled_base(step.context, sandbox, step.environ)
         exit_code = sandbox.build()
         return read_result(Path(step.context.output), exit_code), base, mode
     except Fault as fault:
-        return Result(report=None, failure=failure_of(fault)), base, mode
+        return failure_of(fault), base, mode
 
 
 def _head(context: Context) -> str:
     return context.pull_request.head_sha if context.pull_request else context.sha
 
 
-def _artifact(step: Step, result: Result) -> Path | None:
+def _artifact(step: Step, report: Report | Failure) -> Path | None:
     """The zip under the name that its artifact gets, out of the sandbox's reach."""
-    report = result.report
-    if report is None or report.written is None:
+    if isinstance(report, Failure) or report.written is None:
         return None
     folder = Path(step.context.state, "artifact")
     folder.mkdir()
@@ -118,22 +119,22 @@ def artifact_name(report: Report, context: Context) -> str:
 
 
 def _outputs(step: Step, record: Record, artifact: Path | None) -> dict[str, str]:
-    context, report = step.context, record.result.report
+    context, report = step.context, record.result
     comments = context.pull_request is not None and step.settings.comment == "auto"
     outputs = {
         "comments": str(comments).lower(),
         "report-folder": str(step.folder),
         "report-artifact": context.report_artifact,
-        "outcome": report.outcome.value if report else "failed",
-        "report-path": str(step.folder / (REPORT if report else FAULT)),
+        "outcome": "failed" if isinstance(report, Failure) else report.outcome.value,
         "artifact-path": str(artifact or ""),
         "artifact-name": artifact.name if artifact else "",
     }
-    if report is None:
-        return {**outputs, "report-path": ""}
+    if isinstance(report, Failure):
+        return outputs
     growth = _growth(record)
     return {
         **outputs,
+        "report-path": str(step.folder / REPORT),
         "overflow": str(report.sizes.deferred > 0).lower(),
         "strategy": report.strategy,
         "bundle-bytes": str(report.sizes.bundle),
@@ -151,9 +152,9 @@ def _outputs(step: Step, record: Record, artifact: Path | None) -> dict[str, str
 
 
 def _growth(record: Record) -> int | None:
-    if record.result.report is None or record.base is None:
+    if isinstance(record.result, Failure) or record.base is None:
         return None
-    return compare(record.result.report, record.base).growth
+    return compare(record.result, record.base).growth
 
 
 def _recorded(step: Step) -> Record:
@@ -243,12 +244,11 @@ def _rest(step: Step) -> Rest:
 def gate(step: Step) -> int:
     """The exit code that the whole action ends with."""
     record = _recorded(step)
-    report, failure = record.result.report, record.result.failure
-    if report is None:
-        assert failure is not None  # noqa: S101 - for the type checker: it is one of them
-        say(f"error[{failure.code}]: {failure.message}")
-        say(f"  hint: {failure.hint}")
-        return failure.exit_code
+    report = record.result
+    if isinstance(report, Failure):
+        say(f"error[{report.code}]: {report.message}")
+        say(f"  hint: {report.hint}")
+        return report.exit_code
     settings = step.settings
     judgement = judge(
         report, fail_on=settings.fail_on, growth=_growth(record), max_growth=settings.max_growth
@@ -258,6 +258,7 @@ def gate(step: Step) -> int:
 
 
 STEPS = {
+    "base": look_up_base,
     "build": build,
     "comment": post_comment,
     "release": release,

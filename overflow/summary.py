@@ -149,7 +149,7 @@ def _bars(report: Report) -> str:
     share = f"{percent(sizes.bundle, limits.limit)} of the limit of {in_megabytes(limits.limit)}"
     shown = [("Bundle", sizes.bundle, share)]
     if sizes.deferred:
-        shown.append(("Everything", sizes.total, "with what is installed at cold start"))
+        shown.append(("Everything", sizes.total, "after a cold start"))
     lines = [
         f"{label:<{_LABEL}}{bar(size, limits.limit, limits.threshold)}  {in_megabytes(size):>10}"
         f"  {text}"

@@ -15,15 +15,8 @@ import pytest
 
 from overflow.limits import RUNTIMES
 from overflow.uv import Uv
-from tests.support.docker import (
-    PYTHON,
-    REPOSITORY,
-    NoEngine,
-    action_image,
-    base_image,
-    docker,
-    engine,
-)
+from tests.e2e.conftest import SECRET
+from tests.support.docker import PYTHON, REPOSITORY, docker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +24,6 @@ if TYPE_CHECKING:
 USER = "12345:12345"
 """Nobody that /etc/passwd knows, as a runner's user is."""
 
-SECRET = "ghs_planted-for-the-image-6f1c9a"
-# The same each time: an image that an earlier run built was built beside it too.
 
 UNWANTED = re.compile(
     r"/(\.netrc|\.pypirc|\.git|\.git-credentials|\.docker|\.ssh|pip\.conf|uv\.toml|id_\w+)(/|$)"
@@ -41,20 +32,6 @@ UNWANTED = re.compile(
 """Files that hold credentials, and overflow's own."""
 
 needs_network = pytest.mark.pypi
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The image; skipped where there is no engine."""
-    try:
-        with engine():
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("GITHUB_TOKEN", SECRET)
-                patch.setenv("UV_INDEX_PRIVATE_PASSWORD", SECRET)
-                tag = action_image(base_image(tmp_path_factory.mktemp("base")))
-            yield tag
-    except NoEngine as reason:
-        pytest.skip(str(reason))
 
 
 def in_container(image: str, *arguments: str, options: tuple[str, ...] = ()) -> str:

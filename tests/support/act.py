@@ -123,6 +123,7 @@ def run_workflow(
     matrix: Mapping[str, str] | None = None,
     timeout: float = 120.0,
     user: int | None = None,
+    path: str = "",
 ) -> ActRun:
     """Run `workflow`, a path in the git repository `repository`, and give what came of it.
 
@@ -133,6 +134,7 @@ def run_workflow(
     `needs` the first can hand them on as outputs of a step. `timeout` is in seconds; past it the
     run is ended and subprocess.TimeoutExpired raised. With `user`, which takes root, everything
     runs as that uid and in the group of Docker's socket, on a PATH of the system's own folders.
+    `path` comes before what is on the PATH.
     """
     with tempfile.TemporaryDirectory(prefix="act-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -147,7 +149,7 @@ def run_workflow(
             *_options("--matrix", ":", matrix or {}),
             *(("--job", job) if job else ()),
         ]
-        exit_code, output, errors = _run_act([event_name, *options], home, timeout, user)
+        exit_code, output, errors = _run_act([event_name, *options], home, timeout, user, path)
     entries = list(_entries(output))
     log = "\n".join([*(str(entry["msg"]).rstrip("\n") for entry in entries), errors])
     return ActRun(exit_code=exit_code, log=log, jobs=_jobs(entries))
@@ -174,7 +176,7 @@ def _as_user(home: Path, user: int) -> dict[str, Any]:
 
 
 def _run_act(
-    arguments: list[str], home: Path, timeout: float, user: int | None
+    arguments: list[str], home: Path, timeout: float, user: int | None, path: str
 ) -> tuple[int, str, str]:
     """Run act with nothing of the developer's, and give its exit code, output and errors."""
     # Without it, act reads .env, .input and .vars.
@@ -188,7 +190,7 @@ def _run_act(
         *("--json", "--insecure-secrets"),
     ]
     more = {} if user is None else _as_user(home, user)
-    path = os.environ.get("PATH", os.defpath) if user is None else "/usr/local/bin:/usr/bin:/bin"
+    path += os.environ.get("PATH", os.defpath) if user is None else "/usr/local/bin:/usr/bin:/bin"
     process = subprocess.Popen(
         [_find("act") or "act" if user is None else str(home / "act"), *arguments, *fixed],
         # Steps get act's own variables and more; .actrc is looked for in both of these folders.

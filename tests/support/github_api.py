@@ -334,6 +334,8 @@ class GitHubApi(LoopbackServer):
         self.pulls.append(self.description.example("pull-request-simple", given))
 
     def answer(self, request: Request) -> Reply:
+        if len(request.body) < int(request.headers.get("Content-Length", 0)):
+            return _Reset()  # the client went away in the middle
         with self._lock:
             seen = self._seen(request)
             self.requests.append(seen)
@@ -413,7 +415,10 @@ class GitHubApi(LoopbackServer):
             yield f"unknown, or over 100: {seen.query}"
         if operation.body is not None:
             yield from self.description.errors(operation.body, seen.body)
-            yield from set(seen.body or {}) - set(operation.body["properties"])
+            unknown = set(seen.body if isinstance(seen.body, dict) else ()) - set(
+                operation.body["properties"]
+            )
+            yield from (f"{name} is not asked for" for name in unknown)
         elif operation.id == "repos/upload-release-asset":
             # The description has octet-stream; the documentation asks for the file's own type.
             if seen.headers.get("content-type") != "application/zip":
@@ -445,8 +450,10 @@ class GitHubApi(LoopbackServer):
         return self._served(operation, seen)
 
     def _served(self, operation: Operation, seen: Seen) -> Reply:
+        numbers = ("_id", "_number")
         values = {
-            key: int(one) if one.isdecimal() else one for key, one in operation.values.items()
+            name: int(text) if name.endswith(numbers) else text
+            for name, text in operation.values.items()
         }
         serve = {
             "users/get-authenticated": self._user,
@@ -521,7 +528,7 @@ class GitHubApi(LoopbackServer):
             one
             for one in self.artifacts
             if seen.query.get("name") in {None, one["name"]}
-            and values.get("run_id") in {None, one["workflow_run"]["id"]}
+            and values.get("run_id") in {None, (one["workflow_run"] or {}).get("id")}
         ]
         return self._page(seen, found, key="artifacts")
 

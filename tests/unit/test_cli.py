@@ -9,7 +9,8 @@ import pytest
 
 from overflow import __version__, cli, pipeline
 from overflow.errors import InputFault, UvFault
-from tests.unit.test_report import fits, overflows, too_large
+from overflow.wire import failure_from_json
+from tests.unit.reports import fits, overflows, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +98,15 @@ def test_action_reads_its_environment(
     assert (asked[0].output, asked[0].python) == (tmp_path, "3.12")
 
 
+def test_plan_by_the_environment_is_for_a_program(
+    asked: list[Inputs], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OVERFLOW_PROJECT", "somewhere")
+    assert cli.main_from_environment("plan") == 0
+    assert json.loads(capsys.readouterr().out)["outcome"] == "fits"
+    assert (asked[0].project.name, asked[0].output) == ("somewhere", None)
+
+
 def test_action_without_an_output(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main_from_environment() == 2
     assert "error[option-invalid]: --output: is needed" in capsys.readouterr().err
@@ -142,6 +152,56 @@ def test_bug_is_shown_with_all_there_is_to_know(
     assert "Traceback" in said
     assert f"error[bug]: this is a bug of overflow {__version__}" in said
     assert "\x1b" not in said
+
+
+FAILURES: list[tuple[Exception, str, int]] = [
+    (InputFault("some-code", "m", hint="h", details="d"), "some-code", 2),
+    (UvFault("uv-code", "m", hint="h"), "uv-code", 4),
+    (OSError(28, "No space left on device", "/x"), "file-system", 2),
+    (ZeroDivisionError("secret"), "bug", 1),
+]
+
+
+@pytest.mark.parametrize(("failure", "code", "exit_code"), FAILURES)
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_build_that_fails_leaves_why(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    failure: Exception,
+    code: str,
+    exit_code: int,
+    by: str,
+) -> None:
+    def fail() -> Report:
+        raise failure
+
+    answer(monkeypatch, fail)
+    if by == "option":
+        assert cli.main(["build", "--output", str(tmp_path)]) == exit_code
+    else:
+        monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
+        assert cli.main_from_environment() == exit_code
+    left = failure_from_json((tmp_path / "fault.json").read_bytes())
+    assert (left.code, left.exit_code) == (code, exit_code)
+    assert left.hint
+    assert "secret" not in left.message + left.details
+
+
+def test_plan_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail() -> Report:
+        raise InputFault("some-code", "m", hint="h")
+
+    answer(monkeypatch, fail)
+    monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
+    assert cli.main_from_environment("plan") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_option_at_fault_is_left_too(tmp_path: Path) -> None:
+    arguments = ["--output", str(tmp_path), "--threshold-mb", "many"]
+    assert cli.main(["build", *arguments]) == 2
+    left = failure_from_json((tmp_path / "fault.json").read_bytes())
+    assert left.code == "option-invalid"
 
 
 @pytest.mark.parametrize("arguments", [[], ["destroy"], ["build", "--strategy", "magic"]])

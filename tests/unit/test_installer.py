@@ -114,7 +114,7 @@ def test_runtime_package_is_carried_as_it_is() -> None:
 def test_trampoline_is_python_and_names_the_handler(name: str) -> None:
     source = generated(one=handler(name)).files["overflow_trampoline.py"].decode()
     assert name in (ast.get_docstring(ast.parse(source)) or "")
-    assert "{{" not in source
+    assert "$" not in source
     assert source.endswith("\n")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from overflow import locking
 from overflow.errors import InputFault, UvFault
+from overflow.report import Place
 from tests.unit.builders import lock_toml, target, write
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def test_requirements_stand_in_for_a_project(tmp_path: Path) -> None:
     assert stand.did == ["add alpha", "lock"]
     assert found.folder == tmp_path / "work"
     assert "requirements.txt" in found.made
+    assert found.declared == {"alpha": Place(file="requirements.txt", line=1)}
     made = locking.read_project(tmp_path / "work")
     assert made is not None
     assert (made.name, made.requires_python) == (locking.requirements_project().name, "==3.12.*")
@@ -111,12 +113,15 @@ def test_lock_that_is_there_is_checked(tmp_path: Path) -> None:
     assert stand.did == ["check"]
     assert [package.name for package in found.lock.packages] == ["alpha"]
     assert found.made == ""
+    assert found.declared == {"alpha": Place(file="uv.lock", line=6)}
 
 
 def test_lock_that_is_missing_is_made_and_said(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": PROJECT})
     stand = Stand()
-    assert "there was no uv.lock" in locked(tmp_path, stand).made
+    found = locked(tmp_path, stand)
+    assert "there was no uv.lock" in found.made
+    assert found.declared == {}, "nobody sees a line of a lock that is not committed"
     assert stand.did == ["lock"]
     assert (tmp_path / "uv.lock").is_file()
 
@@ -150,6 +155,23 @@ def test_lock_that_was_made_meanwhile_is_taken_back(
 def test_lock_of_the_workspace(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": WORKSPACE, "uv.lock": LOCK, "app/x/pyproject.toml": ""})
     assert locking.find_lock(tmp_path / "app" / "x") == tmp_path / "uv.lock"
+
+
+def test_where_a_member_of_a_workspace_declares(tmp_path: Path) -> None:
+    """Its own pyproject.toml comes first; the lock's path is relative to the member."""
+    asks = PROJECT + 'dependencies = ["Beta"]\n'
+    text = lock_toml('name = "alpha"\nversion = "1.0"', 'name = "beta"\nversion = "1.0"')
+    files = {"pyproject.toml": WORKSPACE, "uv.lock": text, "app/x/pyproject.toml": asks}
+    write(tmp_path, files)
+    assert locked(tmp_path / "app" / "x", Stand()).declared == {
+        "alpha": Place(file="../../uv.lock", line=6),
+        "beta": Place(file="pyproject.toml", line=3),
+    }
+
+
+def test_project_that_is_no_text_declares_nothing_and_fails_nothing(tmp_path: Path) -> None:
+    write(tmp_path, {"pyproject.toml": b"\xff\xfe[project]\n", "uv.lock": LOCK})
+    assert set(locked(tmp_path, Stand()).declared) == {"alpha"}
 
 
 @pytest.mark.parametrize("place", ["app/not", "elsewhere/x", "app/x/deeper"])

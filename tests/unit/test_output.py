@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from overflow.errors import InputFault
-from overflow.output import publish, staging
+from overflow.output import leave_failure, publish, staging
+from overflow.wire import failure_from_json
 from tests.unit.builders import write
+from tests.unit.reports import failure
 
 RESULT = ("bundle/app.py", "function.zip", "report.json", "summary.md")
 
@@ -141,3 +144,56 @@ def test_interrupted_while_publishing_leaves_the_earlier_result(
         monkeypatch.setattr(Path, "rename", rename)
         publish(aside, output)
     assert listing(output) == dict.fromkeys(RESULT, "old")
+
+
+def test_failure_is_left_beside_an_earlier_result(tmp_path: Path) -> None:
+    made(tmp_path, "old")
+    leave_failure(str(tmp_path), failure("first"))
+    leave_failure(str(tmp_path), failure("second"))
+    left = listing(tmp_path)
+    assert failure_from_json(left.pop("fault.json").encode()) == failure("second")
+    assert left == dict.fromkeys(RESULT, "old")
+
+
+def test_failure_is_gone_with_the_next_result(tmp_path: Path, project: Path) -> None:
+    output = tmp_path / "out"
+    output.mkdir()
+    leave_failure(str(output), failure())
+    with staging(output, project) as aside:
+        made(aside, "new")
+        publish(aside, output)
+    assert listing(output) == dict.fromkeys(RESULT, "new")
+
+
+@pytest.mark.parametrize("output", [None, "", "gone", "file"])
+def test_failure_without_an_output_is_left_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, {"file": "x"})
+    leave_failure(output, failure())
+    assert listing(tmp_path) == {"file": "x"}
+
+
+def test_failure_is_not_left_in_the_project(project: Path) -> None:
+    leave_failure(str(project), replace(failure(), code="output-inside-project"))
+    assert listing(project) == {}
+
+
+@pytest.mark.parametrize("target", ["theirs", "gone"])
+def test_failure_is_not_written_through_a_link(tmp_path: Path, target: str) -> None:
+    """A build hook can leave one in the output."""
+    output = tmp_path / "out"
+    write(tmp_path, {"theirs": "x", "out/other": "x"})
+    (output / "fault.json").symlink_to(tmp_path / target)
+    leave_failure(str(output), failure())
+    assert (tmp_path / "theirs").read_text() == "x"
+    assert not (tmp_path / "gone").exists()
+    assert not (output / "fault.json").is_symlink()
+    assert failure_from_json((output / "fault.json").read_bytes()) == failure()
+
+
+def test_failure_that_cannot_be_written_is_no_second_one(tmp_path: Path) -> None:
+    (tmp_path / "fault.json").mkdir()
+    leave_failure(str(tmp_path), failure())
+    assert listing(tmp_path) == {}

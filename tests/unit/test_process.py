@@ -10,7 +10,7 @@ import pytest
 
 from overflow import pythons
 from overflow.errors import InputFault
-from overflow.process import child_environment, run
+from overflow.process import child_environment, run, watch
 from overflow.pythons import find_python
 from tests.unit.builders import target
 
@@ -62,6 +62,9 @@ class Child:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def wait(self) -> int:
+        return self.returncode
+
     def communicate(self) -> tuple[str, str]:
         if Child.interrupts:
             raise KeyboardInterrupt
@@ -90,6 +93,19 @@ def test_child_dies_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(KeyboardInterrupt):
         run(["a"], folder=tmp_path, environment={})
     assert Child.made.killed
+
+
+def test_watched_child_is_handed_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its output is ours; how it goes with a real one is tested in tests/integration."""
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    assert watch(("a", "b"), folder=tmp_path, environment={"X": "1"}) == 3
+    options = Child.made.options
+    assert (options["env"], options["cwd"]) == ({"X": "1"}, tmp_path)
+    assert options["stdin"] == subprocess.DEVNULL
+    assert options["start_new_session"]
+    assert not {"shell", "stdout", "stderr"} & options.keys()
 
 
 class Finds:

@@ -1,0 +1,308 @@
+"""Launch: a build in the sandbox, with a stand-in for docker that runs it on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overflow import launch
+from overflow.context import Context, read_context
+from overflow.errors import InputFault
+from overflow.launch import CODE, Sandbox, choose_sandbox
+from overflow.results import read_result
+from overflow.sandbox import CERTIFICATES
+from overflow.settings import read_settings
+from overflow.wire import from_json
+from tests.support.fake_docker import FakeDocker
+from tests.support.projects import make_project, make_source_package
+from tests.support.workspace import (
+    HOSTILE_OUTPUT,
+    Runner,
+    commit,
+    effective_commands,
+    seen_by,
+    snapshot,
+    spy_on,
+)
+
+if TYPE_CHECKING:
+    from tests.support.index import LocalIndex
+
+ROOT = Path(__file__).parents[2]
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+SECRETS = dict.fromkeys(
+    "GITHUB_TOKEN OVERFLOW_TOKEN ACTIONS_RUNTIME_TOKEN ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+    " AWS_SECRET_ACCESS_KEY DATABASE_URL".split(),
+    "s3cret",
+)
+HIDDEN = ("GITHUB_", "ACTIONS_", "RUNNER_", "AWS_", "DATABASE_", "DOCKER_", "OVERFLOW_TOKEN")
+
+DUMPS = """\
+import json, os, sys
+from pathlib import Path
+place = Path(os.environ["OVERFLOW_OUTPUT"])
+seen = {"arguments": sys.argv[1:], "environ": dict(os.environ), "folder": str(Path.cwd())}
+(place / "seen.json").write_text(json.dumps(seen))
+for stream in (sys.stdout, sys.stderr):
+    stream.write(%r)
+sys.exit(5)
+"""
+"""An entry point that tells what it sees, prints what it may not, and fails."""
+
+
+@pytest.fixture
+def runner(tmp_path: Path, offline: None) -> Runner:
+    """A job for the project services/api, which has a package whose build hook is a spy."""
+    made = Runner.make(tmp_path)
+    sources = '[tool.uv.sources]\nown-lib = { path = "libs/own" }\n'
+    project = make_project(made.workspace / "services/api", "alpha", "own-lib", more=sources)
+    package = make_source_package(project.path / "libs" / "own", "own-lib")
+    spy_on(package, made.box / "seen")
+    (made.workspace / "link").symlink_to("services")
+    commit(made.workspace)
+    return made
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> FakeDocker:
+    return FakeDocker.install(tmp_path / "bin", images=["build:1"])
+
+
+@pytest.fixture
+def environ(runner: Runner, docker: FakeDocker, index: LocalIndex) -> dict[str, str]:
+    """The variables of the build step, with secrets among them."""
+    return {
+        **{name: one for name, one in os.environ.items() if name not in CERTIFICATES},
+        **runner.environ(OVERFLOW_PROJECT="services/api", OVERFLOW_PYTHON=PYTHON),
+        **SECRETS,
+        "PATH": f"{docker.folder}:{os.environ['PATH']}",
+        "OVERFLOW_IMAGE": "build:1",
+        "OVERFLOW_PUBLIC_INDEX": index.url,
+        "UV_INDEX_OWN_PASSWORD": "hunter2",
+        "DOCKER_HOST": "unix:///fake",
+    }
+
+
+@pytest.fixture(autouse=True)
+def tools(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Our own interpreter stands for one that is made on the runner; who asked for it."""
+    asked: list[Path] = []
+
+    def python(action: Path, temp: str, environ: object) -> Path:
+        asked.append(action)
+        return Path(sys.executable)
+
+    monkeypatch.setattr(launch, "tools_python", python)
+    return asked
+
+
+def context_of(environ: dict[str, str]) -> Context:
+    return read_context(environ, {})
+
+
+def sandbox(environ: dict[str, str], mode: str = "container", action: Path = ROOT) -> Sandbox:
+    environ["OVERFLOW_MODE"] = mode
+    context = context_of(environ)
+    return choose_sandbox(read_settings(environ), context, action, environ)
+
+
+@pytest.mark.parametrize("mode", ["container", "native"])
+def test_build(
+    mode: str, environ: dict[str, str], runner: Runner, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Both ways give the result; other people's code has seen no secret and said no command."""
+    one = sandbox(environ, mode)
+    assert one.build() == 0
+    report = read_result(Path(one.context.output), 0).report
+    assert report is not None
+    assert {row.name for row in report.rows} == {"alpha", "beta", "own-lib"}
+    assert effective_commands(capfd.readouterr().out) == []
+    seen = seen_by(runner.box / "seen")
+    assert seen
+    for variables in seen:
+        assert "s3cret" not in variables.values()
+        assert [name for name in variables if name.startswith(HIDDEN)] == []
+        assert variables["UV_INDEX_OWN_PASSWORD"] == "hunter2"
+
+
+def test_container_works_on_a_copy(environ: dict[str, str], runner: Runner) -> None:
+    """Not even the lock that uv makes reaches the job's own checkout."""
+    before = snapshot(runner.workspace)
+    assert sandbox(environ).build() == 0
+    assert snapshot(runner.workspace) == before
+    assert (runner.box / "workspace/services/api/uv.lock").exists()
+    assert (runner.box / "workspace/link").is_symlink()
+
+
+def test_what_the_container_is_given(
+    environ: dict[str, str], runner: Runner, docker: FakeDocker
+) -> None:
+    one = sandbox(environ)
+    docker.state(run_exit=0)
+    assert one.build() == 0
+    [call] = docker.calls("run")
+    code = [
+        f"type=bind,source={ROOT}/{name},target=/opt/overflow/app/{name},readonly" for name in CODE
+    ]
+    box, copy = runner.box, runner.box / "workspace"
+    assert call.values("--mount") == [
+        *code,
+        f"type=bind,source={box},target={box}",
+        f"type=bind,source={copy},target={runner.workspace}",
+    ]
+    assert call.values("--user") == [f"{os.getuid()}:{os.getgid()}"]
+    assert call.values("--workdir") == [str(runner.workspace)]
+    assert call.arguments[-2:] == ["build:1", "/opt/overflow/app/entrypoint.py"]
+    given = call.values("--env")
+    assert f"OVERFLOW_PROJECT={runner.workspace}/services/api" in given
+    assert f"OVERFLOW_OUTPUT={one.context.output}" in given
+    assert f"UV_CACHE_DIR={box}/cache" in given
+    assert {"UV_INDEX_OWN_PASSWORD", "UV_DEFAULT_INDEX", "OVERFLOW_PUBLIC_INDEX"} <= set(given)
+    names = {one.partition("=")[0] for one in given}
+    assert [name for name in names if name.startswith(HIDDEN)] == []
+
+
+def test_docker_is_given_passwords_and_no_token(
+    environ: dict[str, str], docker: FakeDocker
+) -> None:
+    one = sandbox(environ)
+    docker.state(run_exit=0)
+    one.build()
+    [call] = docker.calls("run")
+    assert "hunter2" not in " ".join(call.arguments)
+    assert call.environ["UV_INDEX_OWN_PASSWORD"] == "hunter2"
+    assert call.environ["DOCKER_HOST"] == "unix:///fake"
+    assert "s3cret" not in call.environ.values()
+
+
+def test_folders_of_the_sandbox_are_the_runners_alone(
+    environ: dict[str, str], runner: Runner
+) -> None:
+    one = sandbox(environ)
+    for folder in ("home", "tmp", "cache"):
+        assert (runner.box / folder).stat().st_mode & 0o777 == 0o700
+    assert Path(one.context.output).is_dir()
+
+
+def test_certificates_are_mounted_where_they_are_named(
+    environ: dict[str, str], docker: FakeDocker, tmp_path: Path
+) -> None:
+    (tmp_path / "real.pem").write_text("x")
+    (tmp_path / "ca.pem").symlink_to("real.pem")
+    environ |= {"SSL_CERT_FILE": str(tmp_path / "ca.pem"), "CURL_CA_BUNDLE": "relative.pem"}
+    environ |= {"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem"), "GIT_SSL_CAINFO": "/gone.pem"}
+    one = sandbox(environ)
+    docker.state(run_exit=0)
+    one.build()
+    [call] = docker.calls("run")
+    mounts = [mount for mount in call.values("--mount") if ".pem" in mount]
+    real, named = tmp_path / "real.pem", tmp_path / "ca.pem"
+    assert mounts == [f"type=bind,source={real},target={named},readonly"]
+    assert "SSL_CERT_FILE" in call.values("--env")
+
+
+@pytest.mark.parametrize("exit_code", [2, 3, 125, 137])
+def test_exit_code_is_the_containers(
+    environ: dict[str, str], docker: FakeDocker, exit_code: int
+) -> None:
+    one = sandbox(environ)
+    docker.state(run_exit=exit_code)
+    assert one.build() == exit_code
+
+
+@pytest.mark.parametrize("mode", ["container", "native"])
+def test_what_a_build_prints_is_no_command(
+    mode: str, environ: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever it is: here our own code prints it, without making it harmless."""
+    action = fake_action(tmp_path)
+    one = sandbox(environ, mode, action)
+    capfd.readouterr()
+    assert one.build() == 5
+    log = capfd.readouterr().out
+    assert HOSTILE_OUTPUT in log
+    assert effective_commands(log) == []
+
+
+def fake_action(tmp_path: Path) -> Path:
+    folder = tmp_path / "action"
+    for name in ("overflow", "templates"):
+        (folder / name).mkdir(parents=True)
+    (folder / "entrypoint.py").write_text(DUMPS % HOSTILE_OUTPUT)
+    (folder / "image.json").write_text('{"image": null}')
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["container", "native"])
+def test_what_a_build_sees(
+    mode: str, environ: dict[str, str], runner: Runner, tmp_path: Path
+) -> None:
+    one = sandbox(environ, mode, fake_action(tmp_path))
+    one.build()
+    seen = json.loads(Path(one.context.output, "seen.json").read_text("utf-8"))
+    names = {name for name in seen["environ"] if name.startswith("OVERFLOW_")}
+    assert names == {f"OVERFLOW_{name}" for name in ("PROJECT", "OUTPUT", "PYTHON", "PUBLIC_INDEX")}
+    root = runner.workspace if mode == "native" else runner.box / "workspace"
+    assert seen["folder"] == str(root)
+    assert seen["environ"]["OVERFLOW_PROJECT"] == str(root / "services/api")
+    assert seen["arguments"] == []
+    assert one.plan(tmp_path) == ("", HOSTILE_OUTPUT)
+
+
+@pytest.mark.parametrize("mode", ["container", "native"])
+def test_plan_of_another_folder(mode: str, environ: dict[str, str], tmp_path: Path) -> None:
+    """What is found too large is planned all the same."""
+    make_project(tmp_path / "base" / "services" / "api", "beta", name="earlier")
+    environ |= {"OVERFLOW_LIMIT_MB": "0.001", "OVERFLOW_NO_RUNTIME_INSTALL": "1"}
+    one = sandbox(environ, mode)
+    content, said = one.plan(tmp_path / "base")
+    report = from_json(content.encode())
+    assert (report.project, [row.name for row in report.rows]) == ("earlier", ["beta"])
+    assert report.outcome.value == "too-large"
+    assert "Measured" in said
+    assert list(Path(one.context.output).iterdir()) == []
+
+
+def test_plan_that_fails(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "base" / "services" / "api").mkdir(parents=True)
+    content, said = sandbox(environ, "native").plan(tmp_path / "base")
+    assert content == ""
+    assert "error[pyproject-missing]" in said
+
+
+def test_native_asks_no_docker(
+    environ: dict[str, str], docker: FakeDocker, tools: list[Path]
+) -> None:
+    one = sandbox(environ, "native")
+    assert (one.image, one.python) == (None, Path(sys.executable))
+    assert docker.calls() == []
+    assert tools == [ROOT]
+
+
+def test_container_makes_no_tools(environ: dict[str, str], tools: list[Path]) -> None:
+    one = sandbox(environ, "auto")
+    assert (one.image, one.python) == ("build:1", None)
+    assert tools == []
+
+
+@pytest.mark.parametrize("state", [{"server": None}, {"images": [], "pulls": False}])
+def test_container_that_cannot_be(
+    environ: dict[str, str],
+    docker: FakeDocker,
+    state: dict[str, object],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Natively instead, and it is said; unless a container was insisted on."""
+    docker.state(**state)
+    with pytest.raises(InputFault):
+        sandbox(environ, "container")
+    capsys.readouterr()
+    assert sandbox(environ, "auto").image is None
+    [(name, _, message)] = effective_commands(capsys.readouterr().out)
+    assert name == "notice"
+    assert message.startswith("Building natively: ")

@@ -1,0 +1,65 @@
+"""Watch: a child whose output is ours, and which does not outlive us."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from overflow.process import watch
+
+ROOT = Path(__file__).parents[2]
+
+WATCHER = """\
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from overflow.process import watch
+signal.signal(signal.SIGINT, signal.default_int_handler)
+try:
+    watch(["sh", "-c", sys.argv[2]], folder=Path("/"), environment={"PATH": os.environ["PATH"]})
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+    sys.exit(130)
+"""
+
+
+def ended(script: str, **environment: str) -> int:
+    return watch(["/bin/sh", "-c", script], folder=Path("/"), environment=environment)
+
+
+def test_output_goes_where_ours_goes(capfd: pytest.CaptureFixture[str]) -> None:
+    assert ended('echo "out $X"; echo err >&2; pwd; exit 7', X="1") == 7
+    assert capfd.readouterr() == ("out 1\n/\n", "err\n")
+
+
+def test_child_gets_no_input_and_no_other_variable(capfd: pytest.CaptureFixture[str]) -> None:
+    assert ended("cat; /usr/bin/env", ONLY="this") == 0
+    names = {line.partition("=")[0] for line in capfd.readouterr().out.splitlines()}
+    assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"ONLY"}
+
+
+@pytest.mark.parametrize(("name", "exit_code"), [("KILL", 137), ("TERM", 143)])
+def test_child_that_a_signal_ended(name: str, exit_code: int) -> None:
+    """As docker and every shell say it: want of memory is 137, however the build ran."""
+    assert ended(f"kill -{name} $$") == exit_code
+
+
+def test_command_that_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError):
+        watch(["/nowhere/docker"], folder=Path("/"), environment={})
+
+
+def test_interrupted_with_everything_that_was_started() -> None:
+    """The pipe ends when the last of them is gone, grandchildren too."""
+    script = "sleep 60 & echo started; sleep 60; wait"
+    command = [sys.executable, "-I", "-c", WATCHER, str(ROOT), script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout is not None
+        assert watcher.stdout.readline() == "started\n"
+        watcher.send_signal(signal.SIGINT)
+        rest, _ = watcher.communicate(timeout=20)
+    assert (rest, watcher.returncode) == ("interrupted\n", 130)

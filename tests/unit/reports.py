@@ -1,0 +1,171 @@
+"""Reports to render: one for each outcome, a failure, and one that is hostile throughout.
+
+OVERFLOW_UPDATE_GOLDENS=1 writes golden files anew; read the difference before committing it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overflow.limits import megabytes
+from overflow.plan import Outcome, Plan
+from overflow.report import Failure, Function, Place, Report, Row, Sizes, Written
+from overflow.reporting import report_of
+from tests.unit.builders import handler, limits, plan_of, target
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from overflow.handler import Handler
+
+HOSTILE = "evil | `x` <img src=x> @team #1 [a](http://x.example) **b**\n::error::\x1b[31m &amp;"
+"""Text that nobody would write by accident."""
+
+GOLDENS = Path(__file__).parent / "goldens"
+
+
+def report(
+    sizes: Mapping[str, float] | None = None,
+    *,
+    plan: Plan | None = None,
+    name: str = "shop",
+    python: str = "3.12",
+    architecture: str = "x86_64",
+    calls: Handler | None = None,
+    lines: Mapping[str, Place] | None = None,
+    notes: Sequence[str] = (),
+    written: Written | None = None,
+) -> Report:
+    """The report of a plan, or of one for distributions of so many MB."""
+    return report_of(
+        plan or plan_of(sizes or {}),
+        project=name,
+        target=target(python, architecture),
+        handler=calls or handler(),
+        declared=lines or {},
+        notes=notes,
+        written=written,
+        seconds={},
+    )
+
+
+def fits() -> Report:
+    """A small one."""
+    found = report(
+        plan=plan_of({"alpha": 100, "beta": 0.05, "gamma": 0}, kept={"beta": "git source"}),
+        name="small",
+        python="3.13",
+        architecture="arm64",
+        calls=handler("app:app", "asgi"),
+        lines={"beta": Place(file="pyproject.toml", line=7)},
+        written=Written(bundle_bytes=106_062_644, zip_bytes=32_000_000, zip_sha256="0123" * 16),
+    )
+    return replace(found, seconds={"project": 0.01234, "archive": 1.5})
+
+
+def overflows() -> Report:
+    """With hostile text wherever it can get in."""
+    plan = plan_of(
+        {"alpha": 700, "beta": 0.05, "gamma": 12.5, "inner": 3},
+        kept={"beta": HOSTILE, "inner": "git source"},
+        groups=[("gamma", "inner")],
+        within=limits(200, 210, layers=40),
+    )
+    noted = (replace(one, note=HOSTILE) if one.name == "gamma" else one for one in plan.placements)
+    return report(
+        plan=replace(plan, placements=tuple(noted)),
+        name="large",
+        calls=handler("src.ünïcode:make_app", "auto"),
+        lines={
+            "alpha": Place(file="pyproject.toml", line=12),
+            "gamma": Place(file="../uv.lock", line=345),
+        },
+        notes=("there was no uv.lock: made one", f"left out: link {HOSTILE}"),
+        written=Written(bundle_bytes=1, zip_bytes=megabytes(51), zip_sha256="f" * 64),
+    )
+
+
+def too_large() -> Report:
+    """What stays is over the limit."""
+    found = report(
+        plan=plan_of(
+            {"alpha": 700, "beta": 200, "gamma": 12.5},
+            kept={"beta": "other index: evil.example", "gamma": "path source"},
+            project=60,
+            within=limits(200, 210, layers=40),
+        ),
+        name="huge",
+        python="3.11",
+        lines={
+            "beta": Place(file="pyproject.toml", line=9),
+            "gamma": Place(file="pyproject.toml", line=10),
+        },
+        notes=("left out: link data/[link](javascript:x)",),
+    )
+    return replace(found, seconds={"plan": 0.5})
+
+
+def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:
+    """Why a build ended early."""
+    return Failure(
+        code="pyproject-invalid",
+        message=message,
+        hint="mend it there",
+        details=details,
+        exit_code=2,
+    )
+
+
+def hostile_report(text: str, *, rows: int) -> Report:
+    """One whose every text is this one, as an artifact of a fork may have it."""
+    one = Row(
+        name=text,
+        version=text,
+        size=megabytes(10),
+        visibility="private",
+        reason=text,
+        placement="vendored",
+        note=text,
+        declared=Place(file=text, line=1),
+    )
+    function = Function(
+        runtime=text,
+        architecture=text,
+        glibc=text,
+        handler=text,
+        calls=text,
+        interface=text,
+        ephemeral_storage_mb=512,
+        memory_mb=512,
+    )
+    size = megabytes(10 * rows)
+    return Report(
+        version=text,
+        project=text,
+        outcome=Outcome.FITS,
+        strategy=text,
+        bound_by=text,
+        remedies=(text,) * 50,
+        plan_warnings=(text,) * 50,
+        notes=(text,) * 50,
+        function=function,
+        limits=limits(),
+        sizes=Sizes(installed=size, project=0, vendored=size, support=0, bundle=size, deferred=0),
+        rows=tuple(replace(one, name=f"{text}{number}") for number in range(rows)),
+        written=None,
+        seconds={},
+    )
+
+
+def assert_golden(file: str, text: str) -> None:
+    """`text` is what the golden file has."""
+    golden = GOLDENS / file
+    if os.environ.get("OVERFLOW_UPDATE_GOLDENS") == "1":
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+REPORTS = {"fits": fits, "overflows": overflows, "too-large": too_large}

@@ -1,0 +1,196 @@
+"""Results: what a build left behind, when other people's code could write there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from overflow import results
+from overflow.errors import InputFault, UvFault
+from overflow.report import Failure, Written
+from overflow.results import failure_of, read_result
+from overflow.wire import failure_to_json, to_json
+from tests.unit.reports import failure, fits, report, too_large
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overflow.report import Report
+
+ARCHIVE = b"PK archive"
+
+
+def built(content: bytes = ARCHIVE) -> Report:
+    digest = hashlib.sha256(content).hexdigest()
+    written = Written(bundle_bytes=10, zip_bytes=len(content), zip_sha256=digest)
+    return replace(fits(), written=written)
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """What a build that went well leaves."""
+    folder = tmp_path / "output"
+    folder.mkdir()
+    (folder / "report.json").write_text(to_json(built()))
+    (folder / "function.zip").write_bytes(ARCHIVE)
+    return folder
+
+
+def refused(output: Path, exit_code: int = 0) -> Failure:
+    """Read for a result that must not be believed; it is a failure, and nothing is raised."""
+    found = read_result(output, exit_code)
+    assert found.report is None
+    assert found.failure is not None
+    assert found.exit_code == found.failure.exit_code == 2
+    assert found.failure.code == "report-invalid"
+    assert "build hooks" in found.failure.hint or "overflow wrote" in found.failure.hint
+    return found.failure
+
+
+def test_build_that_went_well(output: Path) -> None:
+    found = read_result(output, 0)
+    assert found.failure is None
+    assert found.report == replace(built(), seconds={})
+    assert found.exit_code == 0
+
+
+def test_too_large(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text(to_json(too_large()))
+    found = read_result(tmp_path, 3)
+    assert found.report == replace(too_large(), seconds={})
+    assert found.exit_code == 3
+
+
+@pytest.mark.parametrize("name", ["report.json", "function.zip"])
+def test_missing(output: Path, name: str) -> None:
+    (output / name).unlink()
+    assert refused(output).message.startswith(f"{name} cannot be read: No such file")
+
+
+@pytest.mark.parametrize("name", ["report.json", "function.zip"])
+@pytest.mark.parametrize("target", ["real", "../outside", "gone"])
+def test_link_is_not_followed(output: Path, name: str, target: str) -> None:
+    """Even to a file that would do: what is uploaded must not be chosen by a build hook."""
+    (output.parent / "outside").write_text("x")
+    (output / name).rename(output / "real")
+    (output / name).symlink_to(target)
+    assert refused(output).message.startswith(f"{name} cannot be read: ")
+
+
+@pytest.mark.parametrize("name", ["report.json", "function.zip"])
+def test_pipe_is_not_waited_for(output: Path, name: str) -> None:
+    (output / name).unlink()
+    os.mkfifo(output / name)
+    assert refused(output).message == f"{name} is no regular file"
+
+
+@pytest.mark.parametrize("name", ["report.json", "function.zip"])
+def test_folder(output: Path, name: str) -> None:
+    (output / name).unlink()
+    (output / name).mkdir()
+    assert refused(output).message == f"{name} is no regular file"
+
+
+def test_report_that_is_too_large_is_not_read_whole(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (output / "report.json").open("r+b") as stream:
+        stream.truncate(1 << 40)
+    assert "larger than 20.0 MB" in refused(output).message
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff\x00", b"[" * 100_000, b"null"])
+def test_report_that_is_none(output: Path, content: bytes) -> None:
+    (output / "report.json").write_bytes(content)
+    assert refused(output).message.startswith("report.json: ")
+
+
+@pytest.mark.parametrize("content", [b"PK archivE", b"", ARCHIVE + b"\n", ARCHIVE * 200_000])
+def test_other_archive_than_the_report_describes(output: Path, content: bytes) -> None:
+    (output / "function.zip").write_bytes(content)
+    assert refused(output).message.startswith("function.zip is not the file")
+
+
+def test_archive_of_more_than_one_piece_is_hashed_whole(output: Path) -> None:
+    content = bytes(range(256)) * 10_000
+    (output / "function.zip").write_bytes(content)
+    (output / "report.json").write_text(to_json(built(content)))
+    assert read_result(output, 0).report is not None
+
+
+@pytest.mark.parametrize(
+    ("made", "exit_code"),
+    [
+        (built(), 3),
+        (report({"alpha": 1}), 0),
+        (report({"alpha": 1}), 3),
+        (too_large(), 0),
+        (replace(too_large(), written=built().written), 0),
+        (replace(too_large(), written=built().written), 3),
+    ],
+    ids=["fits, 3", "a plan, 0", "a plan, 3", "too large, 0", "too large, built, 0", "and 3"],
+)
+def test_report_that_does_not_fit_the_exit_code(output: Path, made: Report, exit_code: int) -> None:
+    (output / "report.json").write_text(to_json(made))
+    assert refused(output, exit_code).message == f"report.json does not fit exit code {exit_code}"
+
+
+@pytest.mark.parametrize("exit_code", [1, 2, 4, 99, 143])
+def test_build_that_failed(output: Path, exit_code: int) -> None:
+    """The report beside is that of an earlier build, or made up."""
+    said = replace(failure("uv.lock: stale", details="uv's words"), exit_code=exit_code)
+    (output / "fault.json").write_text(failure_to_json(said))
+    found = read_result(output, exit_code)
+    assert (found.report, found.failure, found.exit_code) == (None, said, exit_code)
+
+
+@pytest.mark.parametrize("claimed", [0, 2, 256, 2**40])
+def test_fault_cannot_choose_the_exit_code(tmp_path: Path, claimed: int) -> None:
+    text = failure_to_json(replace(failure(), exit_code=claimed))
+    (tmp_path / "fault.json").write_text(text)
+    assert read_result(tmp_path, 4).exit_code == 4
+
+
+@pytest.mark.parametrize("kind", ["missing", "link", "pipe", "invalid", "too large", "negative"])
+@pytest.mark.parametrize(
+    ("exit_code", "code", "ends"), [(137, "build-ended", 137), (125, "container-failed", 2)]
+)
+def test_build_that_ended_without_a_word(
+    tmp_path: Path, kind: str, exit_code: int, code: str, ends: int
+) -> None:
+    place = tmp_path / "fault.json"
+    text = failure_to_json(failure())
+    if kind == "link":
+        (tmp_path / "real").write_text(text)
+        place.symlink_to("real")
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "too large":
+        place.write_text(text + " " * (21 << 20))
+    elif kind == "negative":
+        place.write_text(json.dumps({"schema": 1, "fault": {**vars(failure()), "exit_code": -1}}))
+    elif kind == "invalid":
+        place.write_text("{}")
+    found = read_result(tmp_path, exit_code)
+    assert found.failure is not None
+    assert (found.failure.code, found.exit_code) == (code, ends)
+    assert code == "container-failed" or str(exit_code) in found.failure.message
+
+
+def test_docker_that_fails_after_a_build_that_said_why(tmp_path: Path) -> None:
+    """125 is docker's, unless the build wrote down a fault."""
+    (tmp_path / "fault.json").write_text(failure_to_json(failure()))
+    found = read_result(tmp_path, results.ENGINE_FAILED).failure
+    assert found is not None
+    assert found.code == "pyproject-invalid"
+
+
+@pytest.mark.parametrize(("kind", "exit_code"), [(InputFault, 2), (UvFault, 4)])
+def test_fault_as_a_failure(kind: type[InputFault | UvFault], exit_code: int) -> None:
+    found = failure_of(kind("a-code", "m", hint="h", details="d"))
+    assert found == Failure(code="a-code", message="m", hint="h", details="d", exit_code=exit_code)
