@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from overflow.errors import InputFault
 from overflow.tree import Tree, read_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 RESERVED = ("/_vendor", "/_overflow", "/_uv", "/overflow_trampoline.py")
@@ -29,6 +31,8 @@ LEFT_OUT = (
 )
 """gitignore patterns of what never belongs into a bundle, unless --include says so."""
 
+HASHED_UP_TO = 1024 * 1024
+"""Bytes. A version file that a build writes anew, as it was, is no change."""
 
 _SETTINGS = re.compile(
     r"(?:.*/)?(?:pyproject\.toml|uv\.lock|uv\.toml|pip\.conf|requirements.*\.txt)"
@@ -44,6 +48,29 @@ class ProjectFiles:
     tree: Tree
     notes: tuple[str, ...]
     """What was left out although nobody asked for that, for people."""
+
+    def known_to(self, earlier: ProjectFiles) -> ProjectFiles:
+        """Without what came since, except for a lock: uv makes that where there is none."""
+        known = {*earlier.tree.sizes, "uv.lock"}
+        sizes = {path: size for path, size in self.tree.sizes.items() if path in known}
+        return replace(self, tree=replace(self.tree, sizes=sizes))
+
+    def fingerprints(self) -> dict[str, object]:
+        """What a file is recognised by: its content, that of a large one by inode and times."""
+        return {path: _fingerprint(self.tree.root / path) for path in self.tree.sizes}
+
+    def check_unchanged(self, before: Mapping[str, object]) -> None:
+        """Raise InputFault `project-changed` where a file is not as it was.
+
+        Building a dependency runs its code, which must not decide what else is deployed.
+        """
+        for path, known in before.items():
+            if _fingerprint(self.tree.root / path) != known:
+                raise InputFault(
+                    "project-changed",
+                    f"{path}: changed while dependencies were built",
+                    hint="a build hook writes to it: leave it out with --exclude, or mend the hook",
+                )
 
 
 def read_project_files(
@@ -71,9 +98,19 @@ def read_project_files(
     )
 
 
+def _fingerprint(path: Path) -> object:
+    try:
+        status = path.stat()
+        if status.st_size > HASHED_UP_TO:
+            return status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+        return stat.S_IMODE(status.st_mode), hashlib.sha256(path.read_bytes()).digest()
+    except OSError:
+        return None
+
+
 def _rule(exclude: Sequence[str], include: Sequence[str]) -> Callable[[str, bool], bool]:
     """What read_tree asks: whether a path stays out."""
-    # Importing pathspec takes 30 ms, which pass while uv installs (see installation.py).
+    # Imported here: it takes 30 ms, which only a build needs.
     from pathspec import GitIgnoreSpec  # noqa: PLC0415
 
     reserved = GitIgnoreSpec.from_lines(RESERVED)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from overflow import environment as env
 from overflow import locking
+from overflow.files import ProjectFiles, read_project_files
 from overflow.meanwhile import meanwhile
 from overflow.project import Project, check_selection
 from overflow.pythons import find_python
@@ -40,6 +41,8 @@ class Installed:
     python: Path
     locked: locking.Locked
     site_packages: Path
+    files: ProjectFiles
+    """As they were before anything was built."""
 
 
 def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
@@ -51,6 +54,8 @@ def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
         check_selection(project, extras=inputs.extras, groups=inputs.groups)
         target = _target(inputs, project)
         python = find_python(target, uv, tools.environ)
+        found_files = _files(inputs)
+        before = found_files.fingerprints()
         retitle(f"Read {project.name}: for {target.runtime} on {target.architecture}")
     with meanwhile(_warm_up):
         locked = _lock(inputs, tools, python, None if found else (work / "project", target))
@@ -64,6 +69,7 @@ def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
                 groups=inputs.groups,
                 local=locked.lock.local_names,
             )
+            found_files.check_unchanged(before)
             retitle("Installed for the target with uv")
     return Installed(
         project=project,
@@ -71,13 +77,17 @@ def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
         python=python,
         locked=locked,
         site_packages=env.site_packages(work / "environment", target),
+        files=_files(inputs).known_to(found_files),
     )
+
+
+def _files(inputs: Inputs) -> ProjectFiles:
+    return read_project_files(inputs.project, exclude=inputs.exclude, include=inputs.include)
 
 
 def _warm_up() -> None:
     """Import, while uv works, what takes long to import and is needed once uv is done."""
-    for name in ("pathspec", "importlib.metadata"):
-        import_module(name)
+    import_module("importlib.metadata")
 
 
 def _lock(

@@ -21,7 +21,6 @@ from overflow.archive import write_zip
 from overflow.bundle import write_bundle
 from overflow.classify import Verdict, classify, public_indexes
 from overflow.decision import Decision, Question, answer
-from overflow.files import ProjectFiles, read_project_files
 from overflow.handler import Handler, find_handler
 from overflow.installation import Installed, Tools, install
 from overflow.limits import in_megabytes
@@ -47,7 +46,6 @@ class Contents:
 
     installed: Installed
     handler: Handler
-    files: ProjectFiles
     measurement: Measurement
     decision: Decision
 
@@ -60,7 +58,7 @@ class Contents:
             target=self.installed.target,
             handler=self.handler,
             declared=self.installed.locked.declared,
-            notes=(*([made] if made else []), *self.files.notes),
+            notes=(*([made] if made else []), *self.installed.files.notes),
             written=written,
             seconds=dict(console.seconds),
         )
@@ -92,9 +90,8 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
 
 def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
     with tools.console.step("measure", "Measuring") as retitle:
-        files = read_project_files(inputs.project, exclude=inputs.exclude, include=inputs.include)
         env.make_portable(installed.site_packages)
-        source = partial(_source, files.tree, installed.site_packages)
+        source = partial(_source, installed.files.tree, installed.site_packages)
         handler = find_handler(inputs.handler, source)
         added = env.add_adapters(installed.site_packages, handler.adapters)
         measurement = measure(installed.site_packages)
@@ -102,13 +99,13 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
         env.check_not_empty(measurement, installed.project.name, added)
         count, size = len(measurement.distributions), in_megabytes(measurement.size)
         retitle(f"Measured {size} in {count} distributions")
-    for note in files.notes:
+    for note in installed.files.notes:
         tools.console.say(f"  {note}")
     with tools.console.step("plan", "Planning") as retitle:
         question = Question(
             target=installed.target,
             handler=handler,
-            project_size=files.tree.size,
+            project_size=installed.files.tree.size,
             limits=inputs.limits,
             strategy=inputs.strategy,
             runtime_install=inputs.runtime_install,
@@ -120,7 +117,6 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
     return Contents(
         installed=installed,
         handler=handler,
-        files=files,
         measurement=measurement,
         decision=decision,
     )
@@ -151,7 +147,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         bundle = write_bundle(
             aside / BUNDLE,
             contents.decision.plan,
-            project=contents.files.tree,
+            project=contents.installed.files.tree,
             measurement=contents.measurement,
             generated=generated,
             installer=installer,

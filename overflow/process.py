@@ -58,7 +58,7 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
-    """Run a program whose output goes where ours goes, to its end; gives its exit code.
+    """Run a program whose output goes to our standard output; gives its exit code.
 
     That is 128 and the signal's number where a signal ended it, as a shell has it.
     It is asked to stop, with everything it started, where we are. Raises OSError where it cannot
@@ -69,6 +69,9 @@ def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
         cwd=folder,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
+        # One stream: the runner reads two in any order, and what we say before and after the
+        # child's words (that commands in them do not count) must stay before and after.
+        stderr=subprocess.STDOUT,
         start_new_session=True,
     ) as child:
         try:

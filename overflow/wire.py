@@ -7,11 +7,20 @@ fork. What is not exactly as docs/report.schema.json says is refused.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from overflow.errors import InputFault
-from overflow.limits import LARGEST_REPORT, Limits, in_megabytes
+from overflow.limits import (
+    LARGEST_REPORT,
+    MEMORY_BASE_MB,
+    MEMORY_MAXIMUM_MB,
+    TMP_DEFAULT_MB,
+    TMP_MAXIMUM_MB,
+    Limits,
+    in_megabytes,
+)
 from overflow.plan import Outcome
 from overflow.report import BUNDLE, ZIP, Failure, Function, Place, Report, Row, Sizes, Written
 
@@ -20,13 +29,62 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+    Shape = str | tuple[int, int] | None
 
 SCHEMA = 1
 """Version of report.json; its JSON schema is docs/report.schema.json."""
 
-_SIZES = ("installed", "project", "vendored", "support", "bundle", "deferred")
+MOST_ROWS = 20_000
+"""A report of more distributions is refused: five times those of the lock in limits.py."""
+
+_ANY = ".*"
+_COUNT = (0, 2**53 - 1)  # above it, not every reader of JSON has the same number
 _LIMITS = ("threshold", "limit", "layers", "tmp")
-_ROW_TEXTS = ("name", "version", "visibility", "reason", "placement", "note")
+_SIZES = ("installed", "project", "vendored", "support", "bundle", "deferred")
+_STEPS = frozenset("project lock install measure plan installer bundle archive".split())
+
+# All fields of each object: the regular expression that a text wholly matches, the least and the
+# most that a whole number is, or None for what is read by itself.
+_REPORT: Mapping[str, Shape] = {
+    "schema": (SCHEMA, SCHEMA),
+    **dict.fromkeys(("overflow_version", "project", "bound_by"), _ANY),
+    "outcome": "|".join(one.value for one in Outcome),
+    "exit_code": _COUNT,
+    "strategy": "defer",
+    **dict.fromkeys(("remedies", "warnings", "notes", "target", "function"), None),
+    **dict.fromkeys(("limits", "sizes", "distributions", "artifact", "seconds"), None),
+}
+_TARGET: Mapping[str, Shape] = {
+    "runtime": r"python3\.[0-9]+",
+    "architecture": "x86_64|arm64",
+    "glibc": r"[0-9]+\.[0-9]+",
+}
+_FUNCTION: Mapping[str, Shape] = {
+    "handler": _ANY,
+    "calls": _ANY,
+    "interface": "function|wsgi|asgi|auto",
+    "ephemeral_storage_mb": (TMP_DEFAULT_MB, TMP_MAXIMUM_MB),
+    "memory_mb": (MEMORY_BASE_MB, MEMORY_MAXIMUM_MB),
+}
+_ROW: Mapping[str, Shape] = {
+    **dict.fromkeys(("name", "version", "reason", "note"), _ANY),
+    "bytes": _COUNT,
+    "visibility": "public|private",
+    "placement": "vendored|deferred",
+    "declared": None,
+}
+_PLACE: Mapping[str, Shape] = {"file": _ANY, "line": (1, _COUNT[1])}
+_WRITTEN: Mapping[str, Shape] = {
+    "bundle": BUNDLE,
+    "bundle_bytes": _COUNT,
+    "zip": re.escape(ZIP),
+    "zip_bytes": _COUNT,
+    "zip_sha256": "[0-9a-f]{64}",
+}
+_FAULT: Mapping[str, Shape] = {
+    **dict.fromkeys(("code", "message", "hint", "details"), _ANY),
+    "exit_code": _COUNT,
+}
 
 
 def to_json(report: Report) -> str:
@@ -43,14 +101,8 @@ def to_json(report: Report) -> str:
         "remedies": list(report.remedies),
         "warnings": list(report.warnings),
         "notes": list(report.notes),
-        "target": {key: getattr(function, key) for key in ("runtime", "architecture", "glibc")},
-        "function": {
-            "handler": function.handler,
-            "calls": function.calls,
-            "interface": function.interface,
-            "ephemeral_storage_mb": function.ephemeral_storage_mb,
-            "memory_mb": function.memory_mb,
-        },
+        "target": {key: getattr(function, key) for key in _TARGET},
+        "function": {key: getattr(function, key) for key in _FUNCTION},
         "limits": {f"{key}_bytes": getattr(limits, key) for key in _LIMITS},
         "sizes": {f"{key}_bytes": getattr(sizes, key) for key in _SIZES},
         "distributions": [_row(row) for row in report.rows],
@@ -61,7 +113,6 @@ def to_json(report: Report) -> str:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    declared = row.declared
     return {
         "name": row.name,
         "version": row.version,
@@ -70,7 +121,7 @@ def _row(row: Row) -> dict[str, Any]:
         "reason": row.reason,
         "placement": row.placement,
         "note": row.note,
-        "declared": {"file": declared.file, "line": declared.line} if declared else None,
+        "declared": vars(row.declared) if row.declared else None,
     }
 
 
@@ -94,31 +145,41 @@ def failure_to_json(failure: Failure) -> str:
 def from_json(content: bytes) -> Report:
     """The report in these bytes; raises InputFault `report-invalid`."""
     top = read_fields(content)
-    limits, sizes = top.inner("limits"), top.inner("sizes")
-    return Report(
-        version=top.text("overflow_version"),
-        project=top.text("project"),
-        outcome=Outcome(top.one_of("outcome", *(one.value for one in Outcome))),
-        strategy=top.text("strategy"),
-        bound_by=top.text("bound_by"),
+    values = top.values(_REPORT)
+    report = Report(
+        version=values["overflow_version"],
+        outcome=Outcome(values["outcome"]),
+        **{key: values[key] for key in ("project", "strategy", "bound_by")},
         remedies=top.texts("remedies"),
-        # The one on the upload is made anew from the zip's size.
-        plan_warnings=tuple(one for one in top.texts("warnings") if not one.startswith(f"{ZIP} ")),
+        plan_warnings=top.texts("warnings"),
         notes=top.texts("notes"),
-        function=_function(top.inner("target"), top.inner("function")),
-        limits=Limits(**{key: limits.count(f"{key}_bytes") for key in _LIMITS}),
-        sizes=Sizes(**{key: sizes.count(f"{key}_bytes") for key in _SIZES}),
-        rows=top.each("distributions", _read_row),
+        function=Function(
+            **top.inner("target").values(_TARGET), **top.inner("function").values(_FUNCTION)
+        ),
+        limits=Limits(**_read_bytes(top.inner("limits"), _LIMITS)),
+        sizes=Sizes(**_read_bytes(top.inner("sizes"), _SIZES)),
+        rows=top.each("distributions", _read_row, most=MOST_ROWS),
         written=_read_written(top.optional("artifact")),
         seconds={},
     )
+    _check_seconds(top.inner("seconds"))
+    if values["exit_code"] != report.exit_code:
+        raise _invalid(f"{top.where}exit_code: does not fit the outcome")
+    return _without_its_own_warning(report)
+
+
+def _without_its_own_warning(report: Report) -> Report:
+    """The one on the upload, which to_json puts last, is made anew from the zip's size."""
+    planned = report.plan_warnings
+    own = replace(report, plan_warnings=()).warnings
+    return replace(report, plan_warnings=planned[:-1]) if own and planned[-1:] == own else report
 
 
 def failure_from_json(content: bytes) -> Failure:
     """The failure in these bytes; raises InputFault `report-invalid`."""
-    fault = read_fields(content, "fault.json").inner("fault")
-    texts = {key: fault.text(key) for key in ("code", "message", "hint", "details")}
-    return Failure(**texts, exit_code=fault.count("exit_code"))
+    top = read_fields(content, "fault.json")
+    top.values({"schema": (SCHEMA, SCHEMA), "fault": None})
+    return Failure(**top.inner("fault").values(_FAULT))
 
 
 def read_fields(content: bytes, file: str = "report.json") -> Fields:
@@ -126,48 +187,45 @@ def read_fields(content: bytes, file: str = "report.json") -> Fields:
     if len(content) > LARGEST_REPORT:
         raise _invalid(f"{file}: larger than {in_megabytes(LARGEST_REPORT)}")
     try:
-        mapping = json.loads(content)
+        mapping = json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"{file}: not JSON") from error
     if not isinstance(mapping, dict):
         raise _invalid(f"{file}: expected an object")
     top = Fields(mapping=mapping, where=f"{file}: ")
-    if top.mapping.get("schema") != SCHEMA:
-        raise _invalid(f"{file}: schema: expected {SCHEMA}")
+    top.count("schema", SCHEMA, SCHEMA)
     return top
 
 
-def _function(target: Fields, function: Fields) -> Function:
-    return Function(
-        **{key: target.text(key) for key in ("runtime", "architecture", "glibc")},
-        **{key: function.text(key) for key in ("handler", "calls", "interface")},
-        ephemeral_storage_mb=function.count("ephemeral_storage_mb"),
-        memory_mb=function.count("memory_mb"),
-    )
+def _refuse_constant(name: str) -> None:
+    """Python's reader takes NaN and Infinity, which are not JSON."""
+    raise ValueError(name)
+
+
+def _read_bytes(fields: Fields, names: tuple[str, ...]) -> dict[str, int]:
+    found = fields.values({f"{name}_bytes": _COUNT for name in names})
+    return {name: found[f"{name}_bytes"] for name in names}
 
 
 def _read_row(fields: Fields) -> Row:
-    fields.one_of("visibility", "public", "private")
-    fields.one_of("placement", "vendored", "deferred")
+    values = fields.values(_ROW)
     place = fields.optional("declared")
-    return Row(
-        **{key: fields.text(key) for key in _ROW_TEXTS},
-        size=fields.count("bytes"),
-        declared=Place(file=place.text("file"), line=place.count("line")) if place else None,
-    )
+    declared = Place(**place.values(_PLACE)) if place else None
+    return Row(size=values.pop("bytes"), declared=declared, **values)
 
 
 def _read_written(fields: Fields | None) -> Written | None:
     if fields is None:
         return None
-    sha256 = fields.text("zip_sha256")
-    if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
-        raise _invalid(f"{fields.where}zip_sha256: expected 64 hexadecimal digits")
-    return Written(
-        bundle_bytes=fields.count("bundle_bytes"),
-        zip_bytes=fields.count("zip_bytes"),
-        zip_sha256=sha256,
-    )
+    values = fields.values(_WRITTEN)
+    return Written(**{key: values[key] for key in ("bundle_bytes", "zip_bytes", "zip_sha256")})
+
+
+def _check_seconds(fields: Fields) -> None:
+    """Durations are of no use to who reads them later."""
+    for key, value in fields.mapping.items():
+        if key not in _STEPS or type(value) not in {int, float} or value < 0:
+            raise _invalid(f"{fields.where[:-1]}: expected steps' durations")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,35 +236,35 @@ class Fields:
     where: str
     """File and path before a field's name, for messages."""
 
-    def text(self, key: str) -> str:
-        """A string."""
+    def values(self, shapes: Mapping[str, Shape]) -> dict[str, Any]:
+        """The texts and whole numbers, of an object that has none but these fields."""
+        if not self.mapping.keys() <= shapes.keys():
+            raise _invalid(f"{self.where}a field that is none of {', '.join(shapes)}")
+        return {
+            key: self.text(key, shape) if isinstance(shape, str) else self.count(key, *shape)
+            for key, shape in shapes.items()
+            if shape is not None
+        }
+
+    def text(self, key: str, pattern: str = _ANY) -> str:
+        """A string that is wholly as the regular expression says."""
         value = self.mapping.get(key)
-        if not isinstance(value, str):
-            raise _invalid(f"{self.where}{key}: expected a string")
+        if not isinstance(value, str) or not re.fullmatch(pattern, value, re.DOTALL):
+            raise _invalid(f"{self.where}{key}: expected a string like {pattern}")
         # Half of a surrogate pair can stand in JSON, but in no output.
         return value.encode("utf-8", "backslashreplace").decode()
 
-    def one_of(self, key: str, *known: str) -> str:
-        """A string out of a few."""
-        value = self.text(key)
-        if value not in known:
-            raise _invalid(f"{self.where}{key}: expected one of {', '.join(known)}")
-        return value
-
-    def count(self, key: str) -> int:
-        """A whole number that is not negative."""
+    def count(self, key: str, least: int = _COUNT[0], most: int = _COUNT[1]) -> int:
+        """A whole number, not below `least` and not above `most`."""
         value = self.mapping.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
-            raise _invalid(f"{self.where}{key}: expected a whole number")
+        if type(value) is not int or not least <= value <= most:
+            raise _invalid(f"{self.where}{key}: expected a whole number from {least} to {most}")
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
-        values = self._list(key)
-        return tuple(
-            Fields(mapping={f"{key}[{at}]": value}, where=self.where).text(f"{key}[{at}]")
-            for at, value in enumerate(values)
-        )
+        items = self._items(key)
+        return tuple(items.text(item) for item in items.mapping)
 
     def inner(self, key: str) -> Fields:
         """An object."""
@@ -216,20 +274,22 @@ class Fields:
         return Fields(mapping=value, where=f"{self.where}{key}.")
 
     def optional(self, key: str) -> Fields | None:
-        """An object, or null."""
-        return None if self.mapping.get(key) is None else self.inner(key)
+        """An object, or null; not nothing at all."""
+        return None if self.mapping.get(key, ...) is None else self.inner(key)
 
-    def each(self, key: str, read: Callable[[Fields], T]) -> tuple[T, ...]:
-        """A list of objects, each as `read` reads it."""
-        items = {f"{key}[{at}]": value for at, value in enumerate(self._list(key))}
-        fields = Fields(mapping=items, where=self.where)
-        return tuple(read(fields.inner(item)) for item in items)
+    def each(self, key: str, read: Callable[[Fields], T], *, most: int) -> tuple[T, ...]:
+        """A list of so many objects at most, each as `read` reads it."""
+        items = self._items(key)
+        if len(items.mapping) > most:
+            raise _invalid(f"{self.where}{key}: more than {most:,}")
+        return tuple(read(items.inner(item)) for item in items.mapping)
 
-    def _list(self, key: str) -> list[Any]:
+    def _items(self, key: str) -> Fields:
+        """A list, as an object whose fields are called `key[0]` and so on."""
         value = self.mapping.get(key)
         if not isinstance(value, list):
             raise _invalid(f"{self.where}{key}: expected a list")
-        return value
+        return replace(self, mapping={f"{key}[{at}]": one for at, one in enumerate(value)})
 
 
 def _invalid(what: str) -> InputFault:

@@ -414,3 +414,106 @@ def test_release_gets_the_zip_and_an_attestation(
     assert asset["name"] == "bundle.zip"
     assert asset["digest"] == "sha256:" + outcome.outputs()["zip-sha256"]
     assert f"attested {outcome.outputs()['zip-sha256']}" in outcome.run.log
+
+
+HOOK = """
+import os, pathlib, sys
+from setuptools import setup
+said = "::error::PWNED-BY-HOOK\\n::set-output name=outcome::fits\\n##[error]PWNED-BY-HOOK\\n"
+said += "::add-mask::a\\n::warning file=app.py::PWNED-BY-HOOK\\n"
+for place in ("/proc/1/fd/1", "/proc/1/fd/2", "/dev/stdout", "/dev/stderr"):
+    try:
+        with open(place, "w") as stream:
+            stream.write(said)
+    except OSError:
+        pass
+print(said, flush=True)
+outside = [os.environ.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_STEP_SUMMARY")]
+folders = [folder for folder in pathlib.Path.cwd().parents if (folder / "app.py").exists()]
+if pathlib.Path("/opt/overflow/app").exists():  # not without the container that holds it
+    outside += ["/opt/overflow/app/entrypoint.py", "/etc/passwd"]
+    folders = pathlib.Path.cwd().parents
+for one in filter(None, outside):
+    try:
+        pathlib.Path(one).write_text("PWNED-BY-HOOK")
+    except OSError:
+        pass
+for folder in folders:
+    try:
+        (folder / "pwned-by-hook").write_text(repr(dict(os.environ)))
+    except OSError:
+        pass
+setup(name="inhouse", version="1.0", py_modules=["inhouse"])
+"""
+
+SETUP = "from setuptools import setup\n"
+
+BRANCH = "feature/`id`$(id)-%0A|<img>]]>"
+
+
+def hostile_project(folder: Path) -> Path:
+    """A project that says and does, wherever it may, what is meant for the runner."""
+    folder.mkdir(parents=True)
+    name = "$(id)`id`%0A|<b>]]> ::error::PWNED"
+    inner = folder / name
+    inner.mkdir()
+    (inner / "setup.py").write_text(SETUP + HOOK[HOOK.rindex("setup(") :])
+    (inner / "inhouse.py").write_text("")
+    (inner / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    )
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "hostile"\nversion = "1.0"\nrequires-python = ">=3.12"\n'
+        'dependencies = ["blinker==1.9.0", "inhouse"]\n'
+        f"[tool.uv.sources]\ninhouse = {{path = {json.dumps(name)}}}\n"
+    )
+    (folder / "app.py").write_text("def handler(event, context):\n    return {}\n")
+    (folder / "::error::PWNED %0A|<b>.txt").write_text("x")
+    (folder / "link|<img src=x>`id`").symlink_to("/etc/hostname")
+    uv("lock", folder=folder)
+    # Not before: locking asks the hook, too.
+    (inner / "setup.py").write_text(HOOK)
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["container", "native"])
+def test_hostile_project_changes_its_own_row_only(
+    mode: str, act: Callable[..., Outcome], image: str, scratch: Path
+) -> None:
+    """A build hook's words and writes, and names wherever a project has a say."""
+    project = hostile_project(scratch / "project")
+    repository = make_repository(scratch / "repository", project, branch=BRANCH)
+    repository.commit("::error::PWNED")
+    inputs = {"mode": mode, "image": image, "threshold-mb": "0.01"}
+    outcome = act(repository, inputs, env=PLANTED, legs='{leg: ["a|<b>`x`::error::PWNED"]}')
+    job = outcome.job()
+    # The hook ran, and the log shows what it said as text.
+    assert "PWNED-BY-HOOK" in outcome.run.log or mode == "native"
+    assert [(one.level, one.properties["file"]) for one in job.annotations] == [
+        ("warning", "pyproject.toml")
+    ]
+    assert not any("PWNED-BY-HOOK" in one.message for one in job.annotations)
+    assert outcome.outputs()["outcome"] == "overflows"
+    assert "PWNED-BY-HOOK" not in job.summary + outcome.comment()
+    for text in (job.summary, outcome.comment()):
+        assert not re.search(r"<(img|b)\b|`id`|\]\]>", text)
+        rows = [line for line in text.splitlines() if "inhouse" in line and line.startswith("|")]
+        assert rows
+        assert len({row.count("|") for row in rows}) == 1
+    with zipfile.ZipFile(io.BytesIO(outcome.zip())) as opened:
+        assert not [name for name in opened.namelist() if "pwned-by-hook" in name]
+    check_no_secret(outcome)
+    if mode == "container":
+        assert job.steps["look"].outputs["status"].replace("?? .github/", "").strip() == ""
+        assert job.steps["look"].outputs["pwned"] == ""
+
+
+@pytest.mark.parametrize("handler", ["app:x\n::error::PWNED", "app.`id`$(id)|<b>", "%0A::error::x"])
+def test_hostile_handler_is_one_clear_error(
+    handler: str, act: Callable[..., Outcome], small: Path, scratch: Path
+) -> None:
+    repository = make_repository(scratch / "repository", small)
+    outcome = act(repository, {"mode": "native", "handler": handler}, exit_code=2)
+    (error,) = outcome.job().annotations
+    assert "handler-unknown" in error.properties["title"]
+    assert not re.search(r"<b>|^::error::PWNED", outcome.comment(), re.MULTILINE)

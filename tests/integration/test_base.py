@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from overflow import base
-from overflow.base import find_base
+from overflow.base import settled_base, store_base
 from overflow.comparison import KnownBase, UnknownBase
 from overflow.context import read_context
 from overflow.launch import Sandbox
@@ -75,10 +75,10 @@ def stored(monkeypatch: pytest.MonkeyPatch, answer: Stored | RestFault | None) -
 def found(job: Runner, plans: Plans | Sandbox, **environ: str) -> Base | None:
     variables = {**job.environ(OVERFLOW_PROJECT="api", OVERFLOW_TOKEN="t0ken"), **environ}
     context = read_context(variables, read_event(variables))
-    # The folder is there already, as a step makes it.
-    job.box.mkdir(parents=True, exist_ok=True)
+    # One step looks it up with the token; the next one, which builds, has none.
+    store_base(context, variables.pop("OVERFLOW_TOKEN"))
     given = {"PATH": os.environ["PATH"], **GIT, **variables}
-    return find_base(context, cast("Sandbox", plans), given)
+    return settled_base(context, cast("Sandbox", plans), given)
 
 
 def base_sha(job: Runner) -> str:
@@ -106,6 +106,21 @@ def test_stored_report_of_the_very_commit(
     context = read_context(job.environ(OVERFLOW_PROJECT="api"), {})
     assert asked == [("octo/project", context.report_artifact, "main", sha)]
     assert capsys.readouterr().out == f"Base {sha[:9]}: its stored report\n"
+
+
+def test_report_that_an_earlier_job_left_is_not_taken(
+    job: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A self-hosted runner keeps its folders."""
+    sha = base_sha(job)
+    stored(monkeypatch, Stored(content=to_json(overflows()).encode(), sha=sha))
+    found(job, Plans())
+    stored(monkeypatch, None)
+    plans = Plans()
+    known = found(job, plans)
+    assert isinstance(known, KnownBase)
+    assert known.report.project == fits().project
+    assert len(plans.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -213,7 +228,7 @@ def test_with_a_real_build(
     one = Sandbox(
         context=context, action=ROOT, environ=environ, image=None, python=Path(sys.executable)
     )
-    known = find_base(context, one, environ)
+    known = settled_base(context, one, environ)
     assert isinstance(known, KnownBase)
     assert [row.name for row in known.report.rows] == ["beta"]
     assert (known.sha, known.exact) == (first, True)

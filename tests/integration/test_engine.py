@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow.engine import RECIPE, Engine
+from overflow.engine import RECIPE, Engine, recipe_of
 from overflow.errors import InputFault
 from tests.support.fake_docker import FakeDocker
 
@@ -24,14 +24,15 @@ def action(tmp_path: Path) -> Path:
     """The folder of action.yml, as before the first release."""
     folder = tmp_path / "action"
     folder.mkdir()
-    publish(folder, None)
     for name in RECIPE:
         (folder / name).write_text(name)
+    publish(folder, None)
     return folder
 
 
 def publish(action: Path, image: str | None) -> None:
-    (action / "image.json").write_text(json.dumps({"image": image}))
+    content = {"image": image, "recipe": recipe_of(action)}
+    (action / "image.json").write_text(json.dumps(content))
 
 
 @pytest.fixture
@@ -96,9 +97,19 @@ def test_image_that_is_asked_for_is_not_replaced_by_another(
     docker.state(pulls=False, images=[PUBLISHED])
     with pytest.raises(InputFault) as raised:
         engine(action, docker).image("mirror/own:1")
-    assert raised.value.code == "image-unavailable"
+    assert raised.value.code == "image-missing"
     assert "mirror/own:1" in raised.value.message
     assert docker.calls("build") == []
+
+
+@pytest.mark.parametrize("name", RECIPE)
+def test_published_image_of_another_recipe_is_not_taken(
+    action: Path, docker: FakeDocker, name: str
+) -> None:
+    publish(action, PUBLISHED)
+    (action / name).write_text("changed since")
+    assert engine(action, docker).image(None)[1] == "built here"
+    assert docker.calls("pull") == []
 
 
 @pytest.mark.parametrize("published", [None, PUBLISHED])

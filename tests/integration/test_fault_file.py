@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from overflow.report import Report
 from overflow.results import read_result
 from overflow.wire import failure_from_json
 
@@ -53,8 +54,7 @@ def test_stale_lock_then_none(project: ProjectFolder, output: Path, index: Local
     left = failure_from_json((output / "fault.json").read_bytes())
     assert (left.code, left.exit_code) == ("lock-stale", 2)
     assert left.message.startswith("uv.lock")
-    found = read_result(output, 2)
-    assert (found.report, found.failure) == (None, left)
+    assert read_result(output, 2) == left
 
     (project.path / "uv.lock").unlink()
     assert ended(project, output, OVERFLOW_PUBLIC_INDEX=index.url) == 0
@@ -64,7 +64,7 @@ def test_stale_lock_then_none(project: ProjectFolder, output: Path, index: Local
         "report.json",
         "summary.md",
     ]
-    assert read_result(output, 0).report is not None
+    assert isinstance(read_result(output, 0), Report)
 
 
 @pytest.mark.usefixtures("offline")
@@ -72,8 +72,8 @@ def test_too_large_is_no_failure(project: ProjectFolder, output: Path) -> None:
     limits = {"OVERFLOW_LIMIT_MB": "0.001", "OVERFLOW_NO_RUNTIME_INSTALL": "1"}
     assert ended(project, output, **limits) == 3
     assert not (output / "fault.json").exists()
-    report = read_result(output, 3).report
-    assert report is not None
+    report = read_result(output, 3)
+    assert isinstance(report, Report)
     assert (report.outcome.value, report.written) == ("too-large", None)
 
 

@@ -14,6 +14,7 @@ from overflow import launch
 from overflow.context import Context, read_context
 from overflow.errors import InputFault
 from overflow.launch import CODE, Sandbox, choose_sandbox
+from overflow.report import Report
 from overflow.results import read_result
 from overflow.sandbox import CERTIFICATES
 from overflow.settings import read_settings
@@ -118,8 +119,8 @@ def test_build(
     """Both ways give the result; other people's code has seen no secret and said no command."""
     one = sandbox(environ, mode)
     assert one.build() == 0
-    report = read_result(Path(one.context.output), 0).report
-    assert report is not None
+    report = read_result(Path(one.context.output), 0)
+    assert isinstance(report, Report)
     assert {row.name for row in report.rows} == {"alpha", "beta", "own-lib"}
     assert effective_commands(capfd.readouterr().out) == []
     seen = seen_by(runner.box / "seen")
@@ -290,7 +291,7 @@ def test_container_makes_no_tools(environ: dict[str, str], tools: list[Path]) ->
     assert tools == []
 
 
-@pytest.mark.parametrize("state", [{"server": None}, {"images": [], "pulls": False}])
+@pytest.mark.parametrize("state", [{"server": None}, {"builds": False}])
 def test_container_that_cannot_be(
     environ: dict[str, str],
     docker: FakeDocker,
@@ -299,6 +300,7 @@ def test_container_that_cannot_be(
 ) -> None:
     """Natively instead, and it is said; unless a container was insisted on."""
     docker.state(**state)
+    del environ["OVERFLOW_IMAGE"]
     with pytest.raises(InputFault):
         sandbox(environ, "container")
     capsys.readouterr()
@@ -306,3 +308,12 @@ def test_container_that_cannot_be(
     [(name, _, message)] = effective_commands(capsys.readouterr().out)
     assert name == "notice"
     assert message.startswith("Building natively: ")
+
+
+def test_image_that_is_asked_for_is_not_given_up(
+    environ: dict[str, str], docker: FakeDocker
+) -> None:
+    docker.state(images=[], pulls=False)
+    with pytest.raises(InputFault) as raised:
+        sandbox(environ, "auto")
+    assert raised.value.code == "image-missing"

@@ -32,8 +32,9 @@ def ended(script: str, **environment: str) -> int:
 
 
 def test_output_goes_where_ours_goes(capfd: pytest.CaptureFixture[str]) -> None:
+    """Errors too, in their order: the runner reads our two streams in any order."""
     assert ended('echo "out $X"; echo err >&2; pwd; exit 7', X="1") == 7
-    assert capfd.readouterr() == ("out 1\n/\n", "err\n")
+    assert capfd.readouterr() == ("out 1\nerr\n/\n", "")
 
 
 def test_child_gets_no_input_and_no_other_variable(capfd: pytest.CaptureFixture[str]) -> None:
@@ -55,11 +56,12 @@ def test_command_that_is_not_there() -> None:
 
 def test_interrupted_with_everything_that_was_started() -> None:
     """The pipe ends when the last of them is gone, grandchildren too."""
-    script = "sleep 60 & echo started; sleep 60; wait"
+    # Not at once: we may still be on our way out of Popen.
+    script = "sleep 15 & sleep 0.5; echo started; sleep 15; wait"
     command = [sys.executable, "-I", "-c", WATCHER, str(ROOT), script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout is not None
         assert watcher.stdout.readline() == "started\n"
         watcher.send_signal(signal.SIGINT)
-        rest, _ = watcher.communicate(timeout=20)
+        rest, _ = watcher.communicate(timeout=10)
     assert (rest, watcher.returncode) == ("interrupted\n", 130)

@@ -175,7 +175,7 @@ def test_whole_action_without_any_package(
         "OVERFLOW_MODE": "container",
         "OVERFLOW_IMAGE": "build:1",
     }
-    for step in ("build", "comment", "gate"):
+    for step in ("base", "build", "comment", "gate"):
         done = bare(step, **environ)
         assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), (
             done.stdout + done.stderr
@@ -223,7 +223,11 @@ def test_pull_request_is_compared_with_its_base(
 
 
 def test_stored_report_of_the_base_is_taken(
-    job: Runner, pull_request: str, api: GitHubApi, log: Callable[[], str]
+    job: Runner,
+    pull_request: str,
+    api: GitHubApi,
+    log: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a run on main uploaded is what the next pull request is held against."""
     assert main("build") == 0
@@ -231,6 +235,8 @@ def test_stored_report_of_the_base_is_taken(
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     api.add_artifact(name, files, branch="main", sha=pull_request)
     log()
+    assert main("base") == 0
+    monkeypatch.delenv("OVERFLOW_TOKEN")
     assert main("build") == 0
     assert f"Base {pull_request[:9]}: its stored report" in log()
     assert job.outputs["growth-bytes"] == "0"
@@ -311,11 +317,8 @@ def test_build_that_fails_is_reported_and_stops_at_the_gate(
     project_of(job).write("uv.lock", 'version = 1\nrevision = 3\nrequires-python = ">=3.10"\n')
     assert main("build") == 0
     outputs = job.outputs
-    assert (outputs["outcome"], outputs["artifact-path"], outputs["report-path"]) == (
-        "failed",
-        "",
-        "",
-    )
+    assert (outputs["outcome"], outputs["artifact-path"]) == ("failed", "")
+    assert "report-path" not in outputs
     [(level, properties, _)] = effective_commands(log())
     assert level == "error"
     assert properties["title"] == "Build failed: lock-stale"
@@ -388,7 +391,7 @@ def test_no_token_reaches_a_build_hook(
 def test_what_a_build_hook_prints_has_no_effect(
     job: Runner, tmp_path: Path, log: Callable[[], str]
 ) -> None:
-    """Its words are shown, since it failed: in the log, the summary and the annotation."""
+    """Its words are shown, since it failed: in the log and in the summary."""
     hooked(job, tmp_path / "seen", more="sys.exit(7)")
     assert main("build") == 0
     said = log()
@@ -397,10 +400,36 @@ def test_what_a_build_hook_prints_has_no_effect(
     assert [(name, one["title"]) for name, one, _ in found] == [
         ("error", "Build failed: install-failed")
     ]
+    assert "pwned" in job.summary
     assert set(job.outputs) < COMPLETE
     assert job.outputs["outcome"] == "failed"
     assert main("gate") == 4
     assert effective_commands(log()) == []
+
+
+PAST_UV = """
+    pid, nearest = os.getppid(), 0
+    while pid > 1 and not nearest:
+        nearest = pid if b"entrypoint.py" in Path(f"/proc/{pid}/cmdline").read_bytes() else 0
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    for at in (1, 2):
+        with open(f"/proc/{nearest}/fd/{at}", "w") as stream:
+            stream.write(%r)
+"""
+"""Other people's code in a container runs as the same user as the build above it."""
+
+
+def test_build_hook_that_writes_to_the_log_past_uv(job: Runner, tmp_path: Path) -> None:
+    """Both streams of the build come out of our first one, where no command counts."""
+    hooked(job, tmp_path / "seen", more=PAST_UV % HOSTILE_OUTPUT)
+    docker = FakeDocker.install(tmp_path / "bin", images=["build:1"])
+    path = f"{docker.folder}:{os.environ['PATH']}"
+    done = bare("build", PATH=path, OVERFLOW_MODE="container", OVERFLOW_IMAGE="build:1")
+    assert (done.returncode, done.stderr) == (0, "")
+    times = len(seen_by(tmp_path / "seen"))
+    assert done.stdout.count("::error file=app.py,line=1::pwned") == 2 * times > 0
+    assert effective_commands(done.stdout) == []
+    assert job.outputs["outcome"] == "fits"
 
 
 def test_build_hook_that_leaves_a_link_for_us_to_write_through(job: Runner, tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ jobs:
           exec >> "$GITHUB_OUTPUT"
           echo "outputs<<EOF-of-outputs"; echo "$OUTPUTS"; echo EOF-of-outputs
           echo "owned-by-root=$(find . "$RUNNER_TEMP" -uid 0 | wc -l)"
+          echo "pwned=$(find . "$RUNNER_TEMP" -name 'pwned*' -not -path '*/overflow/box/*')"
           echo "status=$(git status --porcelain | tr '\\n' ' ')"
 """
 
@@ -83,7 +84,8 @@ class Repository:
                for what, value in (("NAME", "Test"), ("EMAIL", "test@example.com"),
                                    ("DATE", date))}  # fmt: skip
         done = subprocess.run(
-            ["git", "-c", "safe.directory=*", *arguments], cwd=self.folder, check=True, capture_output=True, text=True,
+            ["git", "-c", "safe.directory=*", *arguments],
+            cwd=self.folder, check=True, capture_output=True, text=True,
             env={**os.environ, **who, "GIT_CONFIG_GLOBAL": os.devnull},
         )  # fmt: skip
         return done.stdout.strip()

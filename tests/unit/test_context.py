@@ -105,7 +105,7 @@ KEYS: list[dict[str, str]] = [
 
 
 def test_key_differs_by_workflow_job_matrix_and_project() -> None:
-    keys = [context(**one).key for one in KEYS]
+    keys = [context(None, **one).key for one in KEYS]
     assert len(set(keys)) == len(KEYS)
     assert all(len(key) == 20 and set(key) <= set("0123456789abcdef") for key in keys)
 
@@ -176,7 +176,18 @@ def test_fork(repo: str | None, is_fork: bool) -> None:
     assert found.is_fork is is_fork
 
 
-BAD = ["", "main", "--upload-pack=x", "a" * 39, "A" * 40, "a" * 40 + "\n", "g" * 40, None, 7, []]
+BAD: list[object] = [
+    "",
+    "main",
+    "--upload-pack=x",
+    "a" * 39,
+    "A" * 40,
+    "a" * 40 + "\n",
+    "g" * 40,
+    None,
+    7,
+    [],
+]
 
 
 @pytest.mark.parametrize("sha", BAD)

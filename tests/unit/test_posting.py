@@ -11,7 +11,6 @@ from overflow import posting
 from overflow.comparison import KnownBase, UnknownBase
 from overflow.context import ARTIFACT_PREFIX
 from overflow.record import NAMES, Record, record_files
-from overflow.results import Result
 from overflow.sticky import LONGEST, Published
 from tests.unit.reports import HOSTILE, failure, fits, hostile_report, report
 
@@ -29,11 +28,7 @@ RUN = {"id": 5, "html_url": "https://github.example/run/5", "pull_requests": [{"
 
 
 def record(made: Report | Failure, base: Base | None = None, leg: str = "") -> Record:
-    failed = made if not hasattr(made, "sizes") else None
-    result = Result(
-        report=None if failed else cast("Report", made), failure=cast("Failure | None", failed)
-    )
-    return Record(result=result, base=base, leg=leg, head="a" * 40)
+    return Record(result=made, base=base, leg=leg, head="a" * 40)
 
 
 def body(one: Record) -> str:

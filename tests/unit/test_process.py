@@ -105,7 +105,8 @@ def test_watched_child_is_handed_nothing_either(
     assert (options["env"], options["cwd"]) == ({"X": "1"}, tmp_path)
     assert options["stdin"] == subprocess.DEVNULL
     assert options["start_new_session"]
-    assert not {"shell", "stdout", "stderr"} & options.keys()
+    assert options["stderr"] == subprocess.STDOUT
+    assert not {"shell", "stdout"} & options.keys()
 
 
 class Finds:

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from overflow.comparison import KnownBase, UnknownBase
 from overflow.errors import InputFault
 from overflow.record import BASE, FAULT, NAMES, REPORT, RUN, Record, read_record, record_files
-from overflow.results import Result
-from tests.unit.reports import HOSTILE, failure, fits, hostile_report, overflows, too_large
+from tests.unit.reports import HOSTILE, failure, fits, overflows, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +32,7 @@ def timeless(report: Report) -> Report:
 def record(
     report: Report | None = None, base: Base | None = None, leg: str = "services/api, 3.12"
 ) -> Record:
-    failed = failure(details=HOSTILE) if report is None else None
-    result = Result(report=timeless(report) if report else None, failure=failed)
+    result = timeless(report) if report else failure(details=HOSTILE)
     return Record(result=result, base=base, leg=leg, head=SHA)
 
 
@@ -52,7 +50,6 @@ RESULTS: dict[str, Callable[[], Report] | None] = {
     "fits": fits,
     "overflows": overflows,
     "too large": too_large,
-    "hostile": lambda: hostile_report(HOSTILE, rows=2),
     "failed": None,
 }
 

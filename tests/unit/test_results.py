@@ -12,15 +12,13 @@ import pytest
 
 from overflow import results
 from overflow.errors import InputFault, UvFault
-from overflow.report import Failure, Written
+from overflow.report import Failure, Report, Written
 from overflow.results import failure_of, read_result
 from overflow.wire import failure_to_json, to_json
 from tests.unit.reports import failure, fits, report, too_large
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from overflow.report import Report
 
 ARCHIVE = b"PK archive"
 
@@ -44,26 +42,19 @@ def output(tmp_path: Path) -> Path:
 def refused(output: Path, exit_code: int = 0) -> Failure:
     """Read for a result that must not be believed; it is a failure, and nothing is raised."""
     found = read_result(output, exit_code)
-    assert found.report is None
-    assert found.failure is not None
-    assert found.exit_code == found.failure.exit_code == 2
-    assert found.failure.code == "report-invalid"
-    assert "build hooks" in found.failure.hint or "overflow wrote" in found.failure.hint
-    return found.failure
+    assert isinstance(found, Failure)
+    assert (found.code, found.exit_code) == ("report-invalid", 2)
+    assert "build hooks" in found.hint or "overflow wrote" in found.hint
+    return found
 
 
 def test_build_that_went_well(output: Path) -> None:
-    found = read_result(output, 0)
-    assert found.failure is None
-    assert found.report == replace(built(), seconds={})
-    assert found.exit_code == 0
+    assert read_result(output, 0) == replace(built(), seconds={})
 
 
 def test_too_large(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(to_json(too_large()))
-    found = read_result(tmp_path, 3)
-    assert found.report == replace(too_large(), seconds={})
-    assert found.exit_code == 3
+    assert read_result(tmp_path, 3) == replace(too_large(), seconds={})
 
 
 @pytest.mark.parametrize("name", ["report.json", "function.zip"])
@@ -120,7 +111,7 @@ def test_archive_of_more_than_one_piece_is_hashed_whole(output: Path) -> None:
     content = bytes(range(256)) * 10_000
     (output / "function.zip").write_bytes(content)
     (output / "report.json").write_text(to_json(built(content)))
-    assert read_result(output, 0).report is not None
+    assert isinstance(read_result(output, 0), Report)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +136,7 @@ def test_build_that_failed(output: Path, exit_code: int) -> None:
     """The report beside is that of an earlier build, or made up."""
     said = replace(failure("uv.lock: stale", details="uv's words"), exit_code=exit_code)
     (output / "fault.json").write_text(failure_to_json(said))
-    found = read_result(output, exit_code)
-    assert (found.report, found.failure, found.exit_code) == (None, said, exit_code)
+    assert read_result(output, exit_code) == said
 
 
 @pytest.mark.parametrize("claimed", [0, 2, 256, 2**40])
@@ -177,16 +167,16 @@ def test_build_that_ended_without_a_word(
     elif kind == "invalid":
         place.write_text("{}")
     found = read_result(tmp_path, exit_code)
-    assert found.failure is not None
-    assert (found.failure.code, found.exit_code) == (code, ends)
-    assert code == "container-failed" or str(exit_code) in found.failure.message
+    assert isinstance(found, Failure)
+    assert (found.code, found.exit_code) == (code, ends)
+    assert code == "container-failed" or str(exit_code) in found.message
 
 
 def test_docker_that_fails_after_a_build_that_said_why(tmp_path: Path) -> None:
     """125 is docker's, unless the build wrote down a fault."""
     (tmp_path / "fault.json").write_text(failure_to_json(failure()))
-    found = read_result(tmp_path, results.ENGINE_FAILED).failure
-    assert found is not None
+    found = read_result(tmp_path, results.ENGINE_FAILED)
+    assert isinstance(found, Failure)
     assert found.code == "pyproject-invalid"
 
 
