@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_VERSION := $(shell sed -n 's/^ *"uv==\(.*\)",$$/\1/p' pyproject.toml)
 
-.PHONY: help demo test unit lint format bench clean
+.PHONY: help demo test unit action lint format bench clean
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(MAKEFILE_LIST)
@@ -39,7 +39,10 @@ format: .venv/ready ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/ready ## our build against uv's own recipe; a lock of 4,000 packages
+action: .venv/ready ## the action end to end: act, a real container, real uploads
+	$(BIN)/pytest -v tests/e2e/test_action.py tests/e2e/test_image.py
+
+bench: .venv/ready ## our build against uv's own recipe; a lock of 4,000 packages; the action
 	$(BIN)/python -m benchmarks
 
 clean: ## remove what the above made

@@ -12,6 +12,7 @@ from overflow.commands import command
 from overflow.console import plain, write
 from overflow.context import read_context
 from overflow.errors import ExitCode, Fault
+from overflow.process import stoppable
 from overflow.runner import read_event, say, tell
 from overflow.settings import read_settings
 from overflow.steps import STEPS, Step
@@ -26,7 +27,8 @@ def main(name: str) -> int:
             action=Path(__file__).resolve().parent.parent,
             environ=os.environ,
         )
-        return STEPS[name](step)
+        with stoppable():  # a cancelled job: the container is stopped, too
+            return STEPS[name](step)
     except Fault as fault:
         for line in fault.details.splitlines():
             say(f"  | {line}")

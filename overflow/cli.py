@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import signal
 import sys
 import traceback
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from overflow import __version__, pipeline
@@ -17,13 +15,14 @@ from overflow.errors import ExitCode, Fault, InputFault
 from overflow.inputs import OPTIONS, Given, Inputs, read_inputs, text_option
 from overflow.installation import Tools
 from overflow.output import SUMMARY, leave_failure
+from overflow.process import stoppable
 from overflow.report import BUNDLE, ZIP, Failure, Report
 from overflow.text import to_text
 from overflow.uv import Uv
 from overflow.wire import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 DESCRIPTION = """\
 Turns a uv-locked Python project into an AWS Lambda bundle, also when its packages are larger than
@@ -40,7 +39,7 @@ from OVERFLOW_THRESHOLD_MB, and so on.
 def main(argv: Sequence[str] | None = None) -> int:
     """`overflow ...`; gives the exit code."""
     given = vars(_parser().parse_args(argv))
-    with _stoppable():
+    with stoppable():
         return _guarded(given, os.environ)
 
 
@@ -49,7 +48,7 @@ def main_from_environment(command: str = "build") -> int:
 
     command: `build`, or `plan`, which prints the plan as report.json has it.
     """
-    with _stoppable():
+    with stoppable():
         return _guarded({"command": command, "json": "yes"}, os.environ)
 
 
@@ -77,24 +76,6 @@ def _build(inputs: Inputs, tools: Tools) -> Report:
     else:
         tools.console.say(f"Upload {inputs.output / ZIP}")
     return report
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Has SIGTERM and SIGHUP end us as Ctrl-C does: with uv stopped and everything cleaned up."""
-
-    def stop(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # nohup's wish stays
-            before[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _guarded(given: Given, environ: Mapping[str, str]) -> int:

@@ -1,7 +1,7 @@
 """Declared: the line of pyproject.toml or uv.lock on which a distribution stands.
 
-TOML readers give no positions, so the lines are read as text: what annotations point at need not
-be proven, and a name that is not found is simply not pointed at.
+TOML readers give no positions, so its strings are looked for in the text. What annotations point
+at need not be proven: a name that is not found is simply not pointed at.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LINE_OF_REQUIREMENTS = re.compile(
     r"\s*([A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:[\[(<>=!~;@#\s]|$)"
 )
 
-# A string that never ends is one, too: were it none, each quote in it would be tried anew.
+# All of it matches wherever it begins, so nothing is tried twice: a string need not end.
 _TOKEN = re.compile(
     r'''
     (?P<comment> \#[^\n]* )
     | (?P<string>
-        """(?:[^"\\]|\\[\s\S]|"(?!""))*(?:"{3,5})?
-        | \'\'\'(?:[^']|'(?!\'\'))*(?:'{3,5})?
-        | "(?:[^"\\\n]|\\.)*"?
+        """(?:[^"\\]+|\\[\s\S]|"(?!""))*(?:"{3,5})?
+        | \'\'\'(?:[^']+|'(?!\'\'))*(?:'{3,5})?
+        | "(?:[^"\\\n]+|\\.)*"?
         | '[^'\n]*'?
     )
     | (?P<bare> [A-Za-z0-9_-]+ )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 PASSED_ON = frozenset(
@@ -17,7 +18,7 @@ PASSED_ON = frozenset(
     " SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE HTTP_PROXY HTTPS_PROXY"
     " ALL_PROXY NO_PROXY CC CXX CPP AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKEFLAGS"
     " PKG_CONFIG_PATH LD_LIBRARY_PATH LIBRARY_PATH CPATH RUSTFLAGS SSH_AUTH_SOCK"
-    " PYENV_ROOT".split()
+    " PYENV_ROOT RUNNER_TOOL_CACHE".split()
 )
 PASSED_ON_PREFIXES = ("LC_", "UV_", "GIT_", "XDG_", "CARGO_", "RUSTUP_", "CMAKE_", "MATURIN_")
 """What uv, git and build back ends need. Tokens and keys of CI are not in it (see docs)."""
@@ -32,6 +33,9 @@ NOT_PASSED_ON = frozenset(
     " UV_EXTRA UV_GROUP UV_ALL_EXTRAS UV_ALL_GROUPS UV_ISOLATED"
     " UV_PYTHON_PLATFORM".split()
 )
+
+PATIENCE = 5.0
+"""Seconds that a program has to stop once it is asked to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,24 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
         and not name.startswith("UV_NO_INSTALL_")
         and not name.endswith("_TOKEN")  # CARGO_REGISTRY_TOKEN and its like are for publishing
     }
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end us as Ctrl-C does: with uv stopped and everything cleaned up."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup's wish stays
+            before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> int:
@@ -100,6 +122,10 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
         try:
             output, errors = child.communicate()
         except BaseException:
-            child.kill()
+            child.terminate()  # docker and uv stop what they have started
+            try:
+                child.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.kill()
             raise
     return Completed(exit_code=child.returncode, output=output, errors=errors)

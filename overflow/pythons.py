@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import sys
 from pathlib import Path
@@ -12,21 +13,22 @@ from overflow.errors import InputFault
 from overflow.limits import RUNTIMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from overflow.target import Target
     from overflow.uv import Uv
 
 
 def find_python(target: Target, uv: Uv, environ: Mapping[str, str]) -> Path:
-    """A CPython of the target's version: ours, one of pyenv's, or one that uv finds.
+    """A CPython of the target's version: ours, one of pyenv's, a runner's, or one that uv finds.
 
-    pyenv's folders are read directly, since its shims answer only for its chosen versions.
+    pyenv's folders are read directly, since its shims answer only for its chosen versions, and so
+    is the tool cache of GitHub's runners, which is on no PATH.
     Raises InputFault `python-missing`.
     """
     if sys.version_info[:2] == target.python and sys.implementation.name == "cpython":
         return Path(sys.executable)
-    found = _pyenv(environ)
+    found = {**_tool_cache(environ), **_pyenv(environ)}
     if target.python in found:
         return found[target.python]
     other = uv.find_python(target.version, Path.cwd())
@@ -43,10 +45,25 @@ def find_python(target: Target, uv: Uv, environ: Mapping[str, str]) -> Path:
 
 def _pyenv(environ: Mapping[str, str]) -> dict[tuple[int, int], Path]:
     root = Path(environ.get("PYENV_ROOT") or Path(environ.get("HOME", "/"), ".pyenv"))
+    return _newest((folder.name, folder / "bin" / "python") for folder in root.glob("versions/*"))
+
+
+def _tool_cache(environ: Mapping[str, str]) -> dict[tuple[int, int], Path]:
+    """Pythons as GitHub's images and actions/setup-python lay them out: Python/3.12.1/x64."""
+    root = environ.get("RUNNER_TOOL_CACHE")
+    folders = Path(root).glob("Python/*/x64" if _is_x64() else "Python/*/arm64") if root else ()
+    return _newest((folder.parent.name, folder / "bin" / "python") for folder in folders)
+
+
+def _is_x64() -> bool:
+    return platform.machine().lower() in {"x86_64", "amd64"}
+
+
+def _newest(candidates: Iterable[tuple[str, Path]]) -> dict[tuple[int, int], Path]:
+    """The newest patch of each version that can be run."""
     found: dict[tuple[int, int], tuple[int, Path]] = {}
-    for folder in root.glob("versions/*"):
-        match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", folder.name)
-        python = folder / "bin" / "python"
+    for name, python in candidates:
+        match = re.fullmatch(r"(\d+)\.(\d+)\.(\d+)", name)
         if match and os.access(python, os.X_OK):
             major, minor, patch = (int(part) for part in match.groups())
             known = found.get((major, minor))

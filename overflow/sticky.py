@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -29,16 +27,6 @@ class Published:
 
     action: Literal["created", "updated", "unchanged"]
     url: str
-
-
-def marker(*key_parts: str) -> str:
-    """The line by which the comment of a key (workflow, job, matrix leg, project) is found.
-
-    Joined as JSON, so that ("a b", "c") and ("a", "b c") differ; hashed, so that no part of it is
-    read as Markdown.
-    """
-    key = json.dumps(key_parts, ensure_ascii=True).encode()
-    return f"<!-- overflow:comment:{hashlib.sha256(key).hexdigest()[:20]} -->"
 
 
 def publish(rest: Rest, *, owner_repo: str, number: int, marker: str, body: str) -> Published:

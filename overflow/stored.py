@@ -71,17 +71,6 @@ def find_report(
     return None
 
 
-def artifact_of_run(rest: Rest, owner_repo: str, run_id: int, name: str) -> bytes | None:
-    """The zip of a run's artifact, for `unpacked`; None where the run has none of this name."""
-    listed = rest.paged(
-        repository_path(owner_repo, "actions", "runs", run_id, "artifacts"),
-        query={"name": name},
-        key="artifacts",
-    )
-    kept = [artifact for artifact in listed if _is_kept(artifact, name)]
-    return _archive(rest, owner_repo, max(kept, key=_identity)) if kept else None
-
-
 def artifacts_of_run(
     rest: Rest, owner_repo: str, run_id: int, name: re.Pattern[str], files: Collection[str]
 ) -> Iterator[tuple[str, dict[str, bytes]]]:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import http.client
 import itertools
-import ssl
-from email.message import Message
-from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.error import URLError
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from overflow.rest import API_VERSION, UNNAMED_WAIT, Call, Rest, RestFault, part, repository_path
-from tests.support.github_api import DESCRIPTION, LONGEST, GitHubApi, Trouble
+from tests.support.github_api import LONGEST, GitHubApi, Trouble
 from tests.support.loopback import LoopbackServer, Reply, Request
+from tests.support.openapi import DESCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from urllib.request import Request as Sent
 
-    from typing_extensions import Self
 
 COMMENTS = "/repos/octo/project/issues/7/comments"
 TOKEN = "ghs_verySecretToken"
@@ -280,28 +274,6 @@ def test_limit_without_a_clock_takes_a_minute(slept: list[float]) -> None:
         assert slept == [UNNAMED_WAIT]
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://ghe.example/api/v3",
-        "http://127.0.0.1.example",
-        "ftp://127.0.0.1",
-        "file:///etc/passwd",
-        "https://a b",
-        "https://[",
-        "",
-    ],
-)
-def test_token_goes_nowhere_without_https(url: str) -> None:
-    assert faulty(lambda: user(Rest(url, TOKEN))).kind == "invalid"
-
-
-@pytest.mark.parametrize("token", ["", f"{TOKEN}\nX: y", "ö", f"{TOKEN} "])
-def test_token_that_is_none(api: GitHubApi, token: str) -> None:
-    assert faulty(lambda: user(Rest(api.url, token))).kind == "invalid"
-    assert api.requests == []
-
-
 def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "")
     with Scripted(Reply(body=b"1")) as proxy:
@@ -310,163 +282,7 @@ def test_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> No
         assert proxy.requests[0].headers["Host"] == "127.0.0.1:9"
 
 
-class Opener:
-    """Stands for https hosts: each address has a reply."""
-
-    def __init__(self, **replies: tuple[int, str]) -> None:
-        self.replies = replies
-        self.sent: list[tuple[str, bool]] = []
-
-    def open(self, sent: Sent, timeout: float) -> Response:
-        self.sent.append((sent.full_url, sent.has_header("Authorization")))
-        status, target = self.replies[sent.full_url.rpartition("/")[2]]
-        return Response(status, target)
-
-
-class Broken:
-    """No connection comes about."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-    def open(self, sent: Sent, timeout: float) -> NoReturn:
-        raise self.error
-
-
-class Response:
-    def __init__(self, status: int, target: str) -> None:
-        self.status = status
-        self.headers = Message()
-        self.headers["Link" if status == 200 else "Location"] = target
-        self._blocks = [b"[1]", b""]
-
-    def read1(self, size: int) -> bytes:
-        return self._blocks.pop(0)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
-
-
-def hosts(monkeypatch: pytest.MonkeyPatch, **replies: tuple[int, str]) -> tuple[Rest, Opener]:
-    rest, opener = Rest("https://api.github.com", TOKEN), Opener(**replies)
-    monkeypatch.setattr(rest, "_opener", opener)
-    return rest, opener
-
-
-def test_certificate_that_is_wrong_is_not_tried_again(
-    monkeypatch: pytest.MonkeyPatch, slept: list[float]
-) -> None:
-    rest = Rest("https://api.github.com", TOKEN, sleep=slept.append)
-    reason = ssl.SSLCertVerificationError("self-signed certificate")
-    monkeypatch.setattr(rest, "_opener", Broken(URLError(reason)))
-    assert "self-signed" in faulty(lambda: rest.request("GET", "/user")).message
-    assert slept == []
-
-
-def test_redirect_within_the_api_keeps_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    rest, opener = hosts(monkeypatch, user=(301, "/2"), **{"2": (200, "")})
-    rest.request("GET", "/user")
-    assert opener.sent == [
-        ("https://api.github.com/user", True),
-        ("https://api.github.com/2", True),
-    ]
-
-
-@pytest.mark.parametrize(
-    "elsewhere",
-    ["https://blob.example/2", "https://api.github.com:444/2", "https://api.github.com.example/2"],
-)
-def test_redirect_to_another_host_leaves_the_token(
-    monkeypatch: pytest.MonkeyPatch, elsewhere: str
-) -> None:
-    rest, opener = hosts(monkeypatch, user=(302, elsewhere), **{"2": (200, "")})
-    rest.request("GET", "/user")
-    assert opener.sent == [("https://api.github.com/user", True), (elsewhere, False)]
-
-
-@pytest.mark.parametrize("target", ["http://api.github.com/2", "http://127.0.0.1/2", "file:///2"])
-def test_redirect_from_https_is_not_followed(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
-    rest, opener = hosts(monkeypatch, user=(302, target))
-    assert faulty(lambda: rest.request("GET", "/user")).kind == "invalid"
-    assert len(opener.sent) == 1
-
-
-def test_redirects_come_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    rest, opener = hosts(monkeypatch, user=(302, "/user"))
-    assert "too often" in faulty(lambda: rest.request("GET", "/user")).message
-    assert len(opener.sent) == 6
-
-
-def test_post_does_not_follow(monkeypatch: pytest.MonkeyPatch) -> None:
-    rest, opener = hosts(monkeypatch, user=(307, "https://blob.example/2"))
-    fault = faulty(lambda: rest.request("POST", "/user", body={}))
-    assert (fault.status, len(opener.sent)) == (307, 1)
-
-
-def test_next_page_on_another_host_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    rest, opener = hosts(
-        monkeypatch, **{"x?per_page=100": (200, '<https://b.example>; rel="next"')}
-    )
-    assert faulty(lambda: list(rest.paged("/x"))).kind == "invalid"
-    assert len(opener.sent) == 1
-
-
-def asked(method: str, path: str, **changes: Any) -> list[str]:
-    """What the loopback API finds wrong with a request."""
-    headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/vnd.github+json"}
-    headers |= {"X-GitHub-Api-Version": API_VERSION, "User-Agent": "test"}
-    headers |= changes.pop("headers", {})
-    with GitHubApi(token=TOKEN) as api:
-        connection = http.client.HTTPConnection("127.0.0.1", api.port)
-        connection.request(method, path, headers=headers, **changes)
-        connection.getresponse().read()
-        connection.close()
-        return api.faults
-
-
-JSON = {"Content-Type": "application/json"}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "changes"),
-    [
-        ("GET", "/repos/octo/project/nothing", {}),
-        ("DELETE", "/user", {}),
-        ("GET", f"{COMMENTS}?per_page=101", {}),
-        ("GET", f"{COMMENTS}?page=x", {}),
-        ("GET", f"{COMMENTS}?sort=up", {}),
-        ("GET", f"{COMMENTS}?page=1&page=2", {}),
-        ("GET", COMMENTS.replace("7", "seven"), {}),
-        ("GET", COMMENTS, {"body": b"x"}),
-        ("GET", "/user", {"headers": {"Accept": "*/*"}}),
-        ("GET", "/user", {"headers": {"X-GitHub-Api-Version": "2020-01-01"}}),
-        ("GET", "/user", {"headers": {"User-Agent": "Python-urllib/3.12"}}),
-        ("POST", COMMENTS, {"body": b"{}", "headers": JSON}),
-        ("POST", COMMENTS, {"body": b'{"body": 1}', "headers": JSON}),
-        ("POST", COMMENTS, {"body": b'{"body": "", "user": ""}', "headers": JSON}),
-        ("POST", COMMENTS, {"body": b"text"}),
-        ("POST", "/repos/octo/project/releases/1/assets?name=x", {"body": b"x"}),
-    ],
-)
-def test_loopback_api_takes_only_what_github_describes(
-    method: str, path: str, changes: dict[str, Any]
-) -> None:
-    assert asked(method, path, **changes) != []
-
-
-def test_loopback_api_holds_its_own_answers_to_the_description(api: GitHubApi, rest: Rest) -> None:
-    del api.add_comment(7, "text")["html_url"]
-    list(rest.paged(COMMENTS))
-    assert "'html_url' is a required property" in api.faults.pop()
-    api.add_comment(8, "text")["created_at"] = "yesterday"
-    list(rest.paged(COMMENTS.replace("7", "8")))
-    assert "is not a 'date-time'" in api.faults.pop()
-
-
-def test_storage_of_the_loopback_api_refuses_the_token(api: GitHubApi) -> None:
-    url = urlsplit(api.blobs.url(api.add_artifact("x", b"")))
-    with pytest.raises(RestFault):
-        Rest(f"http://{url.netloc}", TOKEN).request("GET", url.path)
-    assert api.faults.pop() == "the token was sent to the storage"
+@pytest.mark.parametrize("token", ["", f"{TOKEN}\nX: y", "ö", f"{TOKEN} "])
+def test_token_that_is_none(api: GitHubApi, token: str) -> None:
+    assert faulty(lambda: user(Rest(api.url, token))).kind == "invalid"
+    assert api.requests == []

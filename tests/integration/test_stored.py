@@ -16,7 +16,6 @@ from overflow.stored import (
     MOST_ENTRIES,
     MOST_POSTED,
     Stored,
-    artifact_of_run,
     artifacts_of_run,
     find_report,
     pull_request_of_run,
@@ -125,13 +124,24 @@ def test_storage_that_fails_is_asked_again_by_a_fresh_address(api: GitHubApi, re
     assert find(api, rest) is not None
 
 
-def test_artifact_of_a_run(api: GitHubApi, rest: Rest) -> None:
+def of_run(api: GitHubApi, rest: Rest, run_id: int) -> list[tuple[str, dict[str, bytes]]]:
+    names = re.compile(re.escape(NAME))
+    return list(artifacts_of_run(rest, api.repository, run_id, names, {"report.json"}))
+
+
+def test_artifacts_of_this_run_only(api: GitHubApi, rest: Rest) -> None:
     api.add_artifact(NAME, report(b"one"), run_id=1)
     api.add_artifact(NAME, report(b"two"), run_id=2)
-    archive = artifact_of_run(rest, api.repository, 1, NAME)
-    assert archive is not None
-    assert unpacked(archive, {"report.json"}) == {"report.json": b"one"}
-    assert artifact_of_run(rest, api.repository, 3, NAME) is None
+    assert of_run(api, rest, 1) == [(NAME, {"report.json": b"one"})]
+    assert of_run(api, rest, 3) == []
+
+
+def test_artifact_of_a_run_that_has_expired(api: GitHubApi, rest: Rest) -> None:
+    api.add_artifact(NAME, report(b"one"), expired=True)
+    assert of_run(api, rest, 1) == []
+    gone = api.add_artifact(NAME, report(b"two"))
+    del api.blobs.contents[gone]
+    assert of_run(api, rest, 1) == []
 
 
 def test_artifacts_of_a_run_by_the_form_of_their_names(api: GitHubApi, rest: Rest) -> None:

@@ -16,20 +16,16 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 from xml.etree import ElementTree as ET
 
-from tests.support import loopback
-from tests.support.loopback import LoopbackServer, Reply, Request
+from tests.support.loopback import LoopbackServer, Reply, Request, json_reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from typing_extensions import Self
-
 _SERVICE = "/twirp/github.actions.results.api.v1.ArtifactService/"
 _BLOBS = "/blobs/"
-_QUERY = "X-Loopback-Query"
 _VERSION = 7
 _DIGITS = re.compile(r"0|[1-9][0-9]*")
 _TEXT = re.compile(r".+", re.DOTALL)
@@ -75,7 +71,7 @@ class _Upload:
 class _Refusal(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
-        self.reply = _json_reply({"code": code, "msg": message}, status=status)
+        self.reply = json_reply({"code": code, "msg": message}, status=status)
 
 
 class ArtifactService(LoopbackServer):
@@ -97,12 +93,6 @@ class ArtifactService(LoopbackServer):
         self._uploads: dict[str, _Upload] = {}
         self._last_id = 0
         self._lock = threading.Lock()
-
-    def __enter__(self) -> Self:
-        super().__enter__()
-        if self._server is not None:
-            self._server.RequestHandlerClass = _HandlerWithQuery
-        return self
 
     @property
     def url(self) -> str:
@@ -172,7 +162,7 @@ class ArtifactService(LoopbackServer):
         upload = _Upload(mime_type=message["mime_type"], signature=secrets.token_urlsafe(24))
         self._uploads[name] = upload
         path = f"{_BLOBS}{name.encode().hex()}?{urlencode({'sig': upload.signature})}"
-        return _json_reply({"ok": True, "signed_upload_url": f"{self.url}{path[1:]}"})
+        return json_reply({"ok": True, "signed_upload_url": f"{self.url}{path[1:]}"})
 
     def _finalize(self, request: Request, message: dict[str, Any]) -> Reply:
         name = message["name"]
@@ -193,7 +183,7 @@ class ArtifactService(LoopbackServer):
             sha256=digest,
             id=self._last_id,
         )
-        return _json_reply({"ok": True, "artifact_id": str(self._last_id)})
+        return json_reply({"ok": True, "artifact_id": str(self._last_id)})
 
     def _list(self, message: dict[str, Any]) -> Reply:
         found = [
@@ -208,16 +198,16 @@ class ArtifactService(LoopbackServer):
             if artifact.name == message.get("name_filter", artifact.name)
             and str(artifact.id) == message.get("id_filter", str(artifact.id))
         ]
-        return _json_reply({"artifacts": found})
+        return json_reply({"artifacts": found})
 
     def _delete(self, message: dict[str, Any]) -> Reply:
         artifact = self.artifacts.pop(message["name"], None)
         if artifact is None:
             raise _Refusal(404, "not_found", "no such artifact")
-        return _json_reply({"ok": True, "artifact_id": str(artifact.id)})
+        return json_reply({"ok": True, "artifact_id": str(artifact.id)})
 
     def _put(self, request: Request) -> Reply:
-        query = dict(parse_qsl(request.headers[_QUERY], keep_blank_values=True))
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
         upload = self._signed_upload(request, query.pop("sig", ""))
         if request.method != "PUT" or "x-ms-version" not in request.headers:
             raise self._fault(request, "not a PUT of Azure's")
@@ -261,24 +251,8 @@ class ArtifactService(LoopbackServer):
         return b"".join(upload.blocks[block] for block in ids)
 
 
-class _HandlerWithQuery(loopback._Handler):
-    """Hands on the query, which `Request` leaves out, as a header that no client can set."""
-
-    def parse_request(self) -> bool:
-        parsed = super().parse_request()
-        if parsed:
-            del self.headers[_QUERY]
-            self.headers[_QUERY] = urlsplit(self.path).query
-        return parsed
-
-
 def _token(scope: str) -> str:
     """Give a JWT with no more than the client reads from it; the signature is a random one."""
     parts = [json.dumps(part).encode() for part in ({"typ": "JWT", "alg": "HS256"}, {"scp": scope})]
     parts.append(secrets.token_bytes(32))
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
-
-
-def _json_reply(document: object, *, status: int = 200) -> Reply:
-    headers = {"Content-Type": "application/json"}
-    return Reply(status=status, body=json.dumps(document).encode(), headers=headers)

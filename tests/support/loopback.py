@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import socketserver
+import struct
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -19,21 +22,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a client asked for; `path` has no query string."""
+    """What a client asked for; `query` is what stands after the path's `?`, as it was sent."""
 
     method: str
     path: str
+    query: str
     headers: Message
     body: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the client is answered."""
+    """What the client is answered; with `reset`, only that the connection is reset."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    reset: bool = False
 
 
 class LoopbackServer:
@@ -118,9 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(status=411))
             return
         length = int(self.headers.get("Content-Length") or 0)
+        target = urlsplit(self.path)
         request = Request(
             method=self.command,
-            path=urlsplit(self.path).path,
+            path=target.path,
+            query=target.query,
             headers=self.headers,
             body=self.rfile.read(length),
         )
@@ -132,6 +139,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(reply)
 
     def _send(self, reply: Reply) -> None:
+        if reply.reset:
+            # Closed with lingering for no time, a connection is reset.
+            now = struct.pack("ii", 1, 0)
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+            self.connection.close()
+            return
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
@@ -149,3 +162,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
         """Keep the test's output free of access logs."""
+
+
+def json_reply(document: object, *, status: int = 200, headers: Mapping[str, str] = {}) -> Reply:
+    """A document as JSON."""
+    whole = {"Content-Type": "application/json", **headers}
+    return Reply(status=status, body=json.dumps(document).encode(), headers=whole)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.declared import places, places_in_requirements
+from overflow.project import parse_toml
 from overflow.report import Place
 
 PYPROJECT = """\
@@ -92,6 +93,65 @@ def test_header_with_spaces() -> None:
     assert set(places(text, "", lock_file="uv.lock")) == {"a", "b"}
 
 
+TRAPS = """\
+[project] # ] [dependency-groups]
+description = \'\'\'
+dependencies = ["no-1"]
+\'\'\'
+"dependencies" = [ # "no-2"
+    'yes-1; extra == "no-3" and python_version > "3.10"',  # 'no-4'
+    "yes-2[no-5]>=1; sys_platform == 'no-6'", "yes-3",
+    # "no-7",
+    \"\"\"yes-4\"\"\",
+    "yes-5 @ https://x.example/#no-8",
+]
+scripts.no-9 = "no-10"
+urls = { "no-11" = "no-12" }
+authors = [{ name = "no-13" }]
+optional-dependencies.a = ["yes-6"]
+optional-dependencies."b = [" = ['yes-7']
+[project.dependencies-of]
+no-14 = ["no-15"]
+[dependency-groups]
+a = [
+    { include-group = "no-16" }, "yes-8",
+    { include-group = "no-17" },
+    "yes-9",
+]
+b = []
+[[tool.x]]
+dependencies = ["no-18"]
+["tool]".y] # [project]
+project = { dependencies = ["no-19"] }
+a = { dependencies = ["no-20"], b = [["no-21"]] }
+"""
+
+
+def test_traps() -> None:
+    expected = {1: 6, 2: 7, 3: 7, 4: 9, 5: 10, 6: 15, 7: 16, 8: 21, 9: 23}
+    wanted = {f"yes-{number}": line for number, line in expected.items()}
+    for text in (TRAPS, TRAPS.replace("\n", "\r\n")):
+        parse_toml(text.encode(), "pyproject.toml", "pyproject-invalid")
+        found = places(text, "", lock_file="uv.lock")
+        assert {name: place.line for name, place in found.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'project.dependencies = ["a"]',
+        'project = { dependencies = ["a"], x = "b" }',
+        '["project"]\n"dependencies" = ["a"]',
+        '[project]\noptional-dependencies = { x = ["a"], y = ["a"] }',
+        "[ project . optional-dependencies ]\n'x' = [\"a\"]",
+        'dependency-groups = { x = [{ include-group = "b" }, "a"] }',
+        'dependency-groups.x = ["a"]',
+    ],
+)
+def test_other_ways_to_say_the_same(text: str) -> None:
+    assert set(places(text, "", lock_file="uv.lock")) == {"a"}
+
+
 def test_first_of_two() -> None:
     text = '[project]\ndependencies = [\n"a",\n"a; x",\n]\n'
     assert line("a", pyproject=text) == Place(file="pyproject.toml", line=3)
@@ -108,18 +168,45 @@ def test_requirements() -> None:
     }
 
 
-@given(st.text(alphabet="[]\"'#=\n a-z.dependencies project{}", max_size=200))
+ENDS = st.sampled_from(["", "[x]>=1", "; extra == 'n0'", " @ https://n1.example/#n2"])
+ENTRIES = st.builds("{}{}".format, st.sampled_from(["aa", "bb", "cc"]), ENDS)
+GAPS = st.sampled_from(["", " ", "\n", ' # n3 "n4" ]\n', "\r\n"])
+
+
+@given(st.data())
+def test_array_in_any_layout(data: st.DataObject) -> None:
+    entries = data.draw(st.lists(ENTRIES, max_size=4))
+    text = "[project]\ndependencies = ["
+    for entry in entries:
+        text += f'{data.draw(GAPS)}"{entry}"{data.draw(GAPS)},'
+    text += f"{data.draw(GAPS)}]\nname = 'n5'\n"
+    parse_toml(text.encode(), "pyproject.toml", "pyproject-invalid")
+    lines = {entry[:2]: text[: text.index(f'"{entry[:2]}')].count("\n") + 1 for entry in entries}
+    found = places(text, "", lock_file="uv.lock")
+    assert {name: place.line for name, place in found.items()} == lines
+
+
+@given(st.text(alphabet="[]\"'#=\\,\n a-z.dependencies project{}", max_size=200))
 def test_any_text_is_read(text: str) -> None:
     for place in places(f"[project]\n{text}", f"[[package]]\n{text}", lock_file="l").values():
         assert place.line > 1
     places_in_requirements(text)
 
 
-def test_long_lines_take_no_time() -> None:
-    """Strings that never end must not make the regular expressions try all ways."""
-    places(f"[project]\ndependencies = [{'#' + chr(34) * 50_000}", "", lock_file="uv.lock")
-    places("[project]\ndependencies = ['" + "a" * 50_000, "", lock_file="uv.lock")
-    places("[" * 50_000, "", lock_file="uv.lock")
-    places(f"[{' ' * 50_000}x", "", lock_file="uv.lock")
-    places(f"[project]\ndependencies = ['a{' ' * 50_000}x", "", lock_file="uv.lock")
+@pytest.mark.parametrize(
+    "unit",
+    ["[", "{", "]", '"', "'", '\\"', '"a', "'a", '""" ', "[[", "a.", "a=[", "a={", "#", ",", "="],
+)
+def test_much_of_anything_is_read_once(unit: str) -> None:
+    """A second look at each place would take hours of 100,000 of them."""
+    for text in (unit * 100_000, f"[project]\ndependencies = [{unit * 100_000}"):
+        places(text, "", lock_file="uv.lock")
+
+
+def test_long_names_and_blanks_take_no_time() -> None:
+    for entry in ("a" * 100_000, "a-" * 50_000, f"a{' ' * 100_000}x", " " * 100_000):
+        places(f"[project]\ndependencies = ['{entry}']", "", lock_file="uv.lock")
+        places(f"[project]\ndependencies = ['{entry}", "", lock_file="uv.lock")
+        places_in_requirements(entry)
+    places(f"[{' ' * 100_000}x", "", lock_file="uv.lock")
     places_in_requirements(f"a{' ' * 50_000}=")

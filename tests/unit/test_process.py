@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -50,9 +51,11 @@ class Child:
 
     made: Child
     interrupts = False
+    stubborn = False
 
     def __init__(self, command: list[str], **options: Any) -> None:
         self.command, self.options, self.killed = command, options, False
+        self.asked = False
         self.returncode = 3
         Child.made = self
 
@@ -62,7 +65,9 @@ class Child:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def wait(self) -> int:
+    def wait(self, timeout: float = 0) -> int:
+        if timeout and Child.stubborn:
+            raise subprocess.TimeoutExpired("a", timeout)
         return self.returncode
 
     def communicate(self) -> tuple[str, str]:
@@ -72,6 +77,9 @@ class Child:
 
     def kill(self) -> None:
         self.killed = True
+
+    def terminate(self) -> None:
+        self.asked = True
 
 
 def test_run_hands_over_nothing_but_what_it_is_given(
@@ -87,12 +95,18 @@ def test_run_hands_over_nothing_but_what_it_is_given(
     assert "shell" not in Child.made.options
 
 
-def test_child_dies_with_us(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_child_ends_with_us(
+    stubborn: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked first: docker and uv stop what they have started."""
     monkeypatch.setattr(subprocess, "Popen", Child)
     monkeypatch.setattr(Child, "interrupts", True)
+    monkeypatch.setattr(Child, "stubborn", stubborn)
     with pytest.raises(KeyboardInterrupt):
         run(["a"], folder=tmp_path, environment={})
-    assert Child.made.killed
+    assert Child.made.asked
+    assert Child.made.killed == stubborn
 
 
 def test_watched_child_is_handed_nothing_either(
@@ -190,3 +204,15 @@ def test_pyenv_without_an_executable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["UV_NO_INSTALL_LOCAL", "UV_NO_BINARY_PACKAGE", "UV_FROZEN"])
 def test_settings_of_uv_that_would_change_the_build_are_not_passed_on(name: str) -> None:
     assert child_environment({name: "1", "UV_CACHE_DIR": "/cache"}) == {"UV_CACHE_DIR": "/cache"}
+
+
+def test_a_runners_tool_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As GitHub's images and actions/setup-python lay it out; another machine's is passed over."""
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    for version, architecture in (("3.12.1", "arm64"), ("3.12.9", "arm64"), ("3.12.11", "x64")):
+        python = tmp_path / "Python" / version / architecture / "bin" / "python"
+        python.parent.mkdir(parents=True)
+        python.write_text("#!")
+        python.chmod(0o755)
+    found = find("3.12", {"RUNNER_TOOL_CACHE": str(tmp_path)})
+    assert found.endswith("Python/3.12.9/arm64/bin/python")
