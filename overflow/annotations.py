@@ -96,11 +96,11 @@ def _of_rows(report: Report, level: str, most: int, project_path: str) -> list[A
 def _causes(report: Report) -> tuple[list[Row], int]:
     """Whose sizes made the outcome, and by how many bytes there are too many of them."""
     sizes, limits = report.sizes, report.limits
-    deferred = [row for row in report.rows if row.is_deferred]
+    deferred = [row for row in report.rows if row.is_deferred or row.is_packed]
     if report.outcome is Outcome.OVERFLOWS:
         return deferred, sizes.total - min(limits.threshold, limits.limit)
     if sizes.bundle <= limits.limit:
-        return deferred, sizes.deferred - megabytes(TMP_MAXIMUM_MB)
+        return deferred, sizes.overflow - megabytes(TMP_MAXIMUM_MB)
     # What could be deferred has been, so what is left in the bundle is too much.
     return [row for row in report.rows if not row.is_deferred], sizes.bundle - limits.limit
 

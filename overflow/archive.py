@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from zlib_ng import zlib_ng
 
@@ -48,6 +48,8 @@ LATEST = 4_354_819_198
 
 Date = tuple[int, int, int, int, int, int]
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Member:
@@ -58,6 +60,8 @@ class Member:
     size: int
     """Bytes, as measured."""
     executable: bool
+    stored: bool = False
+    """Whether it is compressed already, so that deflating it would only cost time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +98,7 @@ def write_zip(target: Path, members: Iterable[Member], *, environ: Mapping[str, 
             ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
         ):
             pieces: list[_Piece] = []
-            for piece in _in_order(pool, _jobs(members)):
+            for piece in in_order(pool, _jobs(members)):
                 pieces.append(piece)
                 if piece.is_last:
                     _append(archive, pieces, date)
@@ -165,16 +169,20 @@ def _deflate_batch(batch: list[Member]) -> list[_Piece]:
 
 
 def _deflate(member: Member, data: bytes, crc: int, *, is_last: bool) -> list[_Piece]:
-    engine = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -15)
-    flush = zlib_ng.Z_FINISH if is_last else zlib_ng.Z_SYNC_FLUSH
-    deflated = engine.compress(data) + engine.flush(flush)
+    deflated = data if member.stored else deflate(data, is_last=is_last)
     return [_Piece(member=member, data=deflated, size=len(data), crc=crc, is_last=is_last)]
 
 
-def _in_order(
-    pool: ThreadPoolExecutor, jobs: Iterator[Callable[[], list[_Piece]]]
-) -> Iterator[_Piece]:
-    waiting: deque[Future[list[_Piece]]] = deque()
+def deflate(data: bytes, *, is_last: bool) -> bytes:
+    """A part of a raw deflate stream: such parts, joined, are the stream."""
+    engine = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -15)
+    flush = zlib_ng.Z_FINISH if is_last else zlib_ng.Z_SYNC_FLUSH
+    return engine.compress(data) + engine.flush(flush)
+
+
+def in_order(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], list[T]]]) -> Iterator[T]:
+    """What the jobs give, in their order; at most READ_AHEAD of them are under way."""
+    waiting: deque[Future[list[T]]] = deque()
     for job in jobs:
         waiting.append(pool.submit(job))
         if len(waiting) > READ_AHEAD:
@@ -205,7 +213,7 @@ def _append(archive: zipfile.ZipFile, pieces: list[_Piece], date: Date) -> None:
 def _header(pieces: list[_Piece], date: Date) -> zipfile.ZipInfo:
     last = pieces[-1]
     info = zipfile.ZipInfo(last.member.name, date)
-    info.compress_type = zipfile.ZIP_DEFLATED
+    info.compress_type = zipfile.ZIP_STORED if last.member.stored else zipfile.ZIP_DEFLATED
     info.create_system = 3  # Unix: without it the modes below mean nothing
     info.external_attr = (0o100755 if last.member.executable else 0o100644) << 16
     info.file_size = sum(piece.size for piece in pieces)

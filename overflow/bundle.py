@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.archive import Member
-from overflow.plan import Plan, Where
-from overflow.runtime.manifest import INSTALLER_FILE, VENDOR_FOLDER
+from overflow.plan import Where
+from overflow.runtime.manifest import INSTALLER_FILE, PACKED_FOLDER, VENDOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from overflow.generated import Generated
+    from overflow.decision import Decision
     from overflow.measure import Measurement
+    from overflow.plan import Plan
     from overflow.tree import Tree
 
 
@@ -42,6 +43,7 @@ class Bundle:
                 path=f"{self.root}/{name}",
                 size=self.sizes[name],
                 executable=name in self.executable,
+                stored=name.startswith(f"{PACKED_FOLDER}/"),
             )
             for name in sorted(self.sizes)
         ]
@@ -49,14 +51,13 @@ class Bundle:
 
 def write_bundle(
     root: Path,
-    plan: Plan,
     *,
     project: Tree,
     measurement: Measurement,
-    generated: Generated,
+    decision: Decision,
     installer: Path | None,
 ) -> Bundle:
-    """Write the bundle into the new folder `root`; installer: the uv to carry, if any.
+    """Write the bundle that was decided on into the new folder `root`; installer: uv, if carried.
 
     The project's files are copied: they are the user's, who may edit them. Distributions are
     uv's, and nobody edits them: they are moved out of the environment (which is ours, and of no
@@ -66,7 +67,8 @@ def write_bundle(
     for path, size in project.sizes.items():
         writer.copy(project.root / path, path)
         writer.note(path, size, executable=path in project.executable)
-    _place_vendored(writer, plan, measurement)
+    generated = decision.generated
+    _place_vendored(writer, decision.plan, measurement)
     for path, content in generated.files.items():
         writer.write(content, path)
         writer.note(path, len(content), executable=False)
@@ -74,6 +76,12 @@ def write_bundle(
         writer.copy(installer, INSTALLER_FILE)
         (root / INSTALLER_FILE).chmod(0o755)
         writer.note(INSTALLER_FILE, generated.installer.size, executable=True)
+    for crate in decision.crates:
+        writer.move(str(crate.path), f"{PACKED_FOLDER}/{crate.path.name}")
+        writer.note(f"{PACKED_FOLDER}/{crate.path.name}", crate.size, executable=False)
+    for path, compiled in decision.bytecode.items():
+        writer.copy(compiled.path, path)
+        writer.note(path, compiled.size, executable=False)
     return Bundle(root=root, sizes=writer.sizes, executable=frozenset(writer.executable))
 
 

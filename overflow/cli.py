@@ -169,6 +169,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="vendor everything, whatever its size, and judge it against the limit",
     )
+    command.add_argument(
+        "--no-start-record",
+        action="store_true",
+        help="strategy pack: do not import the handler to see what start-up needs",
+    )
     for option in OPTIONS:
         default = f" (default: {option.default})" if option.default else ""
         command.add_argument(

@@ -9,7 +9,7 @@ from overflow.comparison import Change, KnownBase
 from overflow.limits import in_megabytes
 from overflow.markdown import code, fitting, link, markdown, row, table, tidy
 from overflow.plan import Outcome
-from overflow.summary import failed, items, snippet, title
+from overflow.summary import failed, items, placement, snippet, title
 from overflow.templates import render
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _versions(old: Row | None, new: Row | None) -> str:
 
 
 def _moved(old: Row | None, new: Row | None) -> str:
-    places = dict.fromkeys(markdown(one.placement, SHORT) for one in (old, new) if one)
+    places = dict.fromkeys(placement(one) for one in (old, new) if one)
     return " → ".join(places)
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from overflow.appraisal import Appraisal
+from overflow.bytecode import TASK, cached_name
 from overflow.generated import Generated, generate
 from overflow.grouping import group
-from overflow.plan import Plan, Strategy, decide
+from overflow.packing import Choice, everything, packed_plan, settle
+from overflow.plan import Outcome, Placement, Plan, Strategy, Where, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
 
+    from overflow.bytecode import Compiled, Compiler
     from overflow.classify import Verdict
+    from overflow.crate import Crate
+    from overflow.grouping import Group
     from overflow.handler import Handler
     from overflow.limits import Limits
-    from overflow.measure import Distribution
+    from overflow.measure import Distribution, Measurement
+    from overflow.startup import Recording
     from overflow.target import Target
+    from overflow.tree import Tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +34,22 @@ class Decision:
 
     plan: Plan
     generated: Generated
+    crates: tuple[Crate, ...] = ()
+    """What is packed."""
+    bytecode: Mapping[str, Compiled] = field(default_factory=dict)
+    """Bytecode by its path in the bundle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Materials:
+    """What packing is done with."""
+
+    measurement: Measurement
+    project: Tree
+    recording: Recording
+    compiler: Compiler
+    folder: Path
+    """For what is made on the way; it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,3 +97,125 @@ def answer(
         runtime_install=question.runtime_install,
     )
     return Decision(plan=plan, generated=generated({place.name for place in plan.deferred}))
+
+
+def pack(
+    question: Question,
+    materials: Materials,
+    verdicts: Mapping[str, Verdict],
+    search_folders: Callable[[Distribution], frozenset[str]],
+) -> Decision:
+    """Decide for the strategy `pack`, and make the crates and the bytecode that were decided on.
+
+    Bytecode of what start-up imports is worth more than what is unpacked for it, so it is asked
+    for first; where that is too much, all is tried without it, and then up to the limit itself.
+    """
+    groups = group(materials.measurement.distributions, search_folders)
+    plain = generate(
+        target=question.target, handler=question.handler, deferred=(), verdicts=verdicts
+    )
+    own = _own_bytecode(materials, plain, question.target)
+    used = question.project_size + plain.size
+    most = min(question.limits.threshold, question.limits.limit)
+    scales = _scales(question, materials, groups, with_bytecode=True)
+    choice = settle(scales, most - used - _total(own))
+    if choice is None:
+        own = {}
+        scales = _scales(question, materials, groups, with_bytecode=False)
+        choice = settle(scales, most - used)
+    if choice is None:
+        choice = settle(scales, question.limits.limit - used)
+    return _packed(question, scales, choice, verdicts, own)
+
+
+def _scales(
+    question: Question, materials: Materials, groups: Sequence[Group], *, with_bytecode: bool
+) -> Appraisal:
+    return Appraisal(
+        measurement=materials.measurement,
+        groups=groups,
+        recording=materials.recording,
+        compiler=materials.compiler,
+        tag=question.target.cache_tag,
+        folder=materials.folder / ("packed" if with_bytecode else "packed-plain"),
+        can_pack=question.runtime_install,
+        with_bytecode=with_bytecode,
+    )
+
+
+def _own_bytecode(
+    materials: Materials, generated: Generated, target: Target
+) -> dict[str, Compiled]:
+    """That of the runtime package, and of the project's modules that start-up imports."""
+    sources: dict[str, Path] = {}
+    for path, content in generated.files.items():
+        if path.endswith(".py"):
+            sources[path] = materials.folder / "generated" / path
+            sources[path].parent.mkdir(parents=True, exist_ok=True)
+            sources[path].write_bytes(content)
+    project = materials.project
+    for path in project.sizes.keys() & materials.recording.start:
+        if path.endswith(".py"):
+            sources[path] = project.root / path
+    named = {f"{TASK}/{path}": sources[path] for path in sorted(sources)}
+    compiled = materials.compiler.compile(named)
+    places = {
+        cached_name(name.removeprefix(f"{TASK}/"), target.cache_tag): one
+        for name, one in compiled.items()
+    }
+    return {place: one for place, one in places.items() if place not in project.sizes}
+
+
+def _packed(
+    question: Question,
+    scales: Appraisal,
+    settled: Choice | None,
+    verdicts: Mapping[str, Verdict],
+    own: Mapping[str, Compiled],
+) -> Decision:
+    """The decision for a choice; None: even with everything packed it is too large."""
+    choice = everything(scales.loads()) if settled is None else settled
+    generated = generate(
+        target=question.target,
+        handler=question.handler,
+        deferred=(),
+        verdicts=verdicts,
+        packed=scales.packed(choice),
+    )
+    crates = tuple(scales.crates(choice).values())
+    plan = Plan(
+        outcome=Outcome.FITS,
+        strategy=question.strategy,
+        placements=_placements(scales, crates, verdicts),
+        project_size=question.project_size,
+        support_size=generated.size,
+        limits=question.limits,
+        unpacked_size=sum(crate.unpacked for crate in crates),
+        bound_by="",
+    )
+    most = min(question.limits.threshold, question.limits.limit)
+    bytecode = {**own, **scales.bytecode(choice)}
+    bytecode |= scales.more_bytecode(choice, most - plan.bundle_size - _total(bytecode))
+    plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)), most=most)
+    return Decision(plan=plan, generated=generated, crates=crates, bytecode=bytecode)
+
+
+def _placements(
+    scales: Appraisal, crates: Sequence[Crate], verdicts: Mapping[str, Verdict]
+) -> tuple[Placement, ...]:
+    compressed = {name: size for crate in crates for name, size in crate.parts.items()}
+    return tuple(
+        Placement(
+            name=one.name,
+            version=one.version,
+            size=one.size,
+            where=Where.PACKED if one.name in compressed else Where.VENDORED,
+            verdict=verdicts[one.name],
+            compressed=compressed.get(one.name, 0),
+        )
+        for one in scales.measurement.distributions
+    )
+
+
+def _total(bytecode: Mapping[str, Compiled]) -> int:
+    return sum(one.size for one in bytecode.values())

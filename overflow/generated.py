@@ -16,6 +16,7 @@ from overflow.runtime.manifest import (
     REQUIREMENTS_FILE,
     Deferred,
     Manifest,
+    Packed,
     to_json,
 )
 from overflow.templates import render
@@ -52,15 +53,17 @@ def generate(
     handler: Handler,
     deferred: Sequence[Distribution],
     verdicts: Mapping[str, Verdict],
+    packed: tuple[Packed, ...] = (),
 ) -> Generated:
-    """What a bundle needs that defers these distributions (perhaps none)."""
+    """What a bundle needs that defers these distributions, or has these groups packed, if any."""
     requirements = requirements_text(deferred, verdicts)
     manifest = Manifest(
-        build=_build_id(requirements, target),
+        build=_build_id("\n".join([requirements, *(one.sha256 for one in packed)]), target),
         python=target.version,
         handler=handler.name,
         interface=handler.interface,
         deferred=_deferred(deferred, verdicts) if deferred else None,
+        packed=packed,
     )
     files = {f"_overflow/{name}": content for name, content in runtime_files().items()}
     files[MANIFEST_FILE] = to_json(manifest).encode()
@@ -72,8 +75,8 @@ def generate(
     return Generated(files=files, installer=installer_for(target) if deferred else None)
 
 
-def _build_id(requirements: str, target: Target) -> str:
-    content = "\n".join((requirements, target.runtime, target.architecture, UV_VERSION))
+def _build_id(overflow: str, target: Target) -> str:
+    content = "\n".join((overflow, target.runtime, target.architecture, UV_VERSION))
     return hashlib.sha256(content.encode()).hexdigest()
 
 

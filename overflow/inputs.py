@@ -60,7 +60,8 @@ OPTIONS = (
         choices=tuple(one.value for one in Strategy),
         default="defer",
         help="how what does not fit is handled: `defer` installs every public distribution from"
-        " the index at cold start",
+        " the index at cold start, `pack` carries compressed what does not fit, fetches nothing,"
+        " and adds bytecode",
     ),
     Option(
         flag="--threshold-mb",
@@ -136,6 +137,8 @@ class Inputs:
     strategy: Strategy
     limits: Limits
     runtime_install: bool
+    start_record: bool
+    """Whether the handler is imported to see what start-up needs."""
     handler: str | None
     python: str | None
     architecture: str
@@ -173,6 +176,7 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
         strategy=Strategy(one["strategy"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
+        start_record=_start_record(given, environ),
         handler=one["handler"] or None,
         python=one["python"] or None,
         architecture=architecture,
@@ -216,6 +220,10 @@ def _runtime_install(given: Given, environ: Mapping[str, str]) -> bool:
         return False
     off = _switch(environ, "OVERFLOW_NO_RUNTIME_INSTALL")
     return not off if off is not None else _switch(environ, VERCEL_SWITCH) is not False
+
+
+def _start_record(given: Given, environ: Mapping[str, str]) -> bool:
+    return not (given.get("no_start_record") or _switch(environ, "OVERFLOW_NO_START_RECORD"))
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

@@ -70,6 +70,8 @@ class Sandbox:
         folders = {"OVERFLOW_PROJECT": str(sources / context.project)}
         folders["OVERFLOW_OUTPUT"] = context.output
         if self.image is None:
+            if context.pull_request is not None and context.pull_request.is_fork:
+                given = {**given, "OVERFLOW_NO_START_RECORD": "1"}
             command = [str(self.python), "-I", str(self.action / "entrypoint.py"), *arguments]
             return command, {**child_environment(self.environ), **given, **folders}
         # A build sees its sources where the workspace is, so that what it says names real paths.

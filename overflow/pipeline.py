@@ -19,16 +19,18 @@ from overflow import environment as env
 from overflow import locking, output
 from overflow.archive import write_zip
 from overflow.bundle import write_bundle
+from overflow.bytecode import Compiler, cache_folder
 from overflow.classify import Verdict, classify, public_indexes
-from overflow.decision import Decision, Question, answer
+from overflow.decision import Decision, Materials, Question, answer, pack
 from overflow.handler import Handler, find_handler
 from overflow.installation import Installed, Tools, install
 from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.measure import Measurement, measure
-from overflow.plan import Outcome
+from overflow.plan import Outcome, Strategy
 from overflow.report import BUNDLE, ZIP, Report, Written
 from overflow.reporting import report_of
+from overflow.startup import Recording, record, top_modules
 from overflow.summary import to_markdown
 from overflow.wire import to_json
 
@@ -48,17 +50,18 @@ class Contents:
     handler: Handler
     measurement: Measurement
     decision: Decision
+    recording: Recording
 
     def report(self, console: Console, written: Written | None) -> Report:
         """What there is to say of it."""
-        made = self.installed.locked.made
+        made = self.installed.locked.made or ""
         return report_of(
             self.decision.plan,
             project=self.installed.project.name,
             target=self.installed.target,
             handler=self.handler,
             declared=self.installed.locked.declared,
-            notes=(*([made] if made else []), *self.installed.files.notes),
+            notes=tuple(filter(None, (made, *self.installed.files.notes, self.recording.note))),
             written=written,
             seconds=dict(console.seconds),
         )
@@ -71,14 +74,14 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
         locking.lock_taken_back(inputs.project),
     ):
         installed = install(inputs, tools, Path(work))
-        return _decide(inputs, tools, installed).report(tools.console, None)
+        return _decide(inputs, tools, installed, Path(work)).report(tools.console, None)
 
 
 def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
     """Decide and write `folder`; for a plan that is TOO_LARGE the reports only. Raises Fault."""
     with output.staging(folder, inputs.project) as aside:
         installed = install(inputs, tools, aside / "work")
-        contents = _decide(inputs, tools, installed)
+        contents = _decide(inputs, tools, installed, aside / "work")
         too_large = contents.decision.plan.outcome is Outcome.TOO_LARGE
         written = None if too_large else _write(contents, aside, tools)
         report = contents.report(tools.console, written)
@@ -88,7 +91,7 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
     return report
 
 
-def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
+def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> Contents:
     with tools.console.step("measure", "Measuring") as retitle:
         env.make_portable(installed.site_packages)
         source = partial(_source, installed.files.tree, installed.site_packages)
@@ -101,6 +104,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
         retitle(f"Measured {size} in {count} distributions")
     for note in installed.files.notes:
         tools.console.say(f"  {note}")
+    recording = _record(inputs, tools, installed, handler, measurement, work / "start")
     with tools.console.step("plan", "Planning") as retitle:
         question = Question(
             target=installed.target,
@@ -112,13 +116,66 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed) -> Contents:
         )
         verdicts = _classify(inputs, installed, measurement, added)
         search_folders = partial(env.search_folders, measurement)
-        decision = answer(question, measurement.distributions, verdicts, search_folders)
+        if inputs.strategy is Strategy.PACK:
+            materials = _materials(tools, installed, measurement, recording, work / "pack")
+            decision = pack(question, materials, verdicts, search_folders)
+        else:
+            decision = answer(question, measurement.distributions, verdicts, search_folders)
         retitle(f"Planned: {decision.plan.outcome.value} ({decision.plan.bound_by})")
     return Contents(
         installed=installed,
         handler=handler,
         measurement=measurement,
         decision=decision,
+        recording=recording,
+    )
+
+
+def _record(
+    inputs: Inputs,
+    tools: Tools,
+    installed: Installed,
+    handler: Handler,
+    measurement: Measurement,
+    work: Path,
+) -> Recording:
+    """What start-up imports, where the strategy makes use of it."""
+    if inputs.strategy is not Strategy.PACK or not inputs.start_record:
+        return Recording()
+    asked = installed.locked.declared
+    direct = [
+        one
+        for one in measurement.distributions
+        if one.name in asked and not asked[one.name].file.endswith("uv.lock")
+    ]
+    with tools.console.step("start", "Importing the handler") as retitle:
+        recording = record(
+            work,
+            installed=installed,
+            handler=handler,
+            modules=top_modules(direct),
+            environ=tools.environ,
+        )
+        retitle(f"Imported the handler: {len(recording.start)} files")
+    if recording.note:
+        tools.console.say(f"  {recording.note}")
+    return recording
+
+
+def _materials(
+    tools: Tools,
+    installed: Installed,
+    measurement: Measurement,
+    recording: Recording,
+    work: Path,
+) -> Materials:
+    cache = cache_folder(tools.environ, work / "bytecode")
+    return Materials(
+        measurement=measurement,
+        project=installed.files.tree,
+        recording=recording,
+        compiler=Compiler(python=installed.python, environ=tools.environ, cache=cache),
+        folder=work,
     )
 
 
@@ -146,10 +203,9 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
     with console.step("bundle", "Writing the bundle") as retitle:
         bundle = write_bundle(
             aside / BUNDLE,
-            contents.decision.plan,
             project=contents.installed.files.tree,
             measurement=contents.measurement,
-            generated=generated,
+            decision=contents.decision,
             installer=installer,
         )
         retitle(f"Wrote the bundle: {len(bundle.sizes)} files, {in_megabytes(bundle.size)}")

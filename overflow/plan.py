@@ -26,6 +26,7 @@ class Where(str, Enum):
     """Where a distribution's files are when the function starts."""
 
     VENDORED = "vendored"
+    PACKED = "packed"
     DEFERRED = "deferred"
 
 
@@ -33,6 +34,7 @@ class Strategy(str, Enum):
     """The rule that gives placements."""
 
     DEFER = "defer"
+    PACK = "pack"
 
 
 class Outcome(str, Enum):
@@ -54,6 +56,8 @@ class Placement:
     verdict: Verdict
     note: str = ""
     """Said where a public distribution stays although others leave."""
+    compressed: int = 0
+    """What it takes in the bundle where it is packed, its bytecode included."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,10 @@ class Plan:
     project_size: int
     support_size: int
     limits: Limits
+    bytecode_size: int = 0
+    """Of the bytecode that lies in the bundle beside its sources."""
+    unpacked_size: int = 0
+    """What is unpacked into /tmp at cold start, with its bytecode."""
     bound_by: str
     """The rule that made the outcome what it is, for people."""
     remedies: tuple[str, ...] = ()
@@ -83,9 +91,20 @@ class Plan:
         return self._sum(Where.DEFERRED)
 
     @property
+    def packed_size(self) -> int:
+        """What is packed takes in the bundle, compressed."""
+        return sum(place.compressed for place in self.placements)
+
+    @property
+    def overflow_size(self) -> int:
+        """What is in /tmp after a cold start."""
+        return self.deferred_size + self.unpacked_size
+
+    @property
     def bundle_size(self) -> int:
         """What Lambda counts: the sum of the bundle's files."""
-        return self.project_size + self.vendored_size + self.support_size
+        own = self.project_size + self.support_size
+        return own + self.vendored_size + self.bytecode_size + self.packed_size
 
     @property
     def installed_size(self) -> int:
@@ -95,7 +114,7 @@ class Plan:
     @property
     def ephemeral_storage_mb(self) -> int:
         """The EphemeralStorage setting that the function needs, in MB."""
-        return tmp_needed_mb(self.deferred_size)
+        return tmp_needed_mb(self.overflow_size)
 
     @property
     def by_size(self) -> list[Placement]:
@@ -106,6 +125,11 @@ class Plan:
     def deferred(self) -> tuple[Placement, ...]:
         """The placements that are deferred, by name."""
         return tuple(place for place in self.placements if place.where is Where.DEFERRED)
+
+    @property
+    def packed(self) -> tuple[Placement, ...]:
+        """The placements that are packed, by name."""
+        return tuple(place for place in self.placements if place.where is Where.PACKED)
 
     def _sum(self, where: Where) -> int:
         return sum(place.size for place in self.placements if place.where is where)
@@ -215,30 +239,37 @@ def _checked(plan: Plan, *, why: str) -> Plan:
             plan,
             outcome=Outcome.TOO_LARGE,
             bound_by=f"{why} takes {in_megabytes(plan.bundle_size)}, over the limit of {limit}",
-            remedies=_remedies(plan),
+            remedies=remedies(plan),
         )
-    if plan.deferred_size > megabytes(TMP_MAXIMUM_MB):
+    plan = within_tmp(plan)
+    if plan.outcome is Outcome.FITS:
+        return replace(plan, bound_by="over the threshold, under the limit; deferring cannot help")
+    return plan
+
+
+def within_tmp(plan: Plan) -> Plan:
+    """The plan, held against what /tmp has and can have."""
+    if plan.overflow_size > megabytes(TMP_MAXIMUM_MB):
         return replace(
             plan,
             outcome=Outcome.TOO_LARGE,
-            bound_by=f"the overflow of {in_megabytes(plan.deferred_size)} is larger than any /tmp",
+            bound_by=f"the overflow of {in_megabytes(plan.overflow_size)} is larger than any /tmp",
             remedies=("remove distributions, or split the function",),
         )
-    if plan.outcome is Outcome.FITS:
-        return replace(plan, bound_by="over the threshold, under the limit; deferring cannot help")
     needed = plan.ephemeral_storage_mb
     if megabytes(needed) <= plan.limits.tmp:
         return plan
     warning = (
-        f"the overflow takes {in_megabytes(plan.deferred_size)} of /tmp, which has"
+        f"the overflow takes {in_megabytes(plan.overflow_size)} of /tmp, which has"
         f" {in_megabytes(plan.limits.tmp)}: set EphemeralStorage to {needed} MB or more"
         " (and MAXIMISE_TMP_SPACE=1 here, once that is done)"
     )
     return replace(plan, warnings=(warning,))
 
 
-def _remedies(plan: Plan) -> tuple[str, ...]:
-    largest = [place for place in plan.by_size if place.where is Where.VENDORED][:3]
+def remedies(plan: Plan) -> tuple[str, ...]:
+    """What to do about a bundle that is over the limit."""
+    largest = [place for place in plan.by_size if place.where is not Where.DEFERRED][:3]
     named = ", ".join(f"{place.name} ({in_megabytes(place.size)})" for place in largest)
     advice = [f"make the largest that stay smaller, or publish them: {named}"] if named else []
     if plan.project_size > plan.limits.limit // 10:

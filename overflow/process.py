@@ -104,9 +104,16 @@ def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
     return exit_code if exit_code >= 0 else 128 - exit_code
 
 
-def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Completed:
+def run(
+    command: Sequence[str],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    seconds: float | None = None,
+) -> Completed:
     """Run a program to its end, with no standard input; it dies with us on Ctrl-C.
 
+    seconds: after so many it is killed, with all that it started and left in its session.
     Raises OSError where it cannot be started.
     """
     with subprocess.Popen(
@@ -118,8 +125,12 @@ def run(command: Sequence[str], *, folder: Path, environment: Mapping[str, str])
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        start_new_session=seconds is not None,
     ) as child:
         try:
+            output, errors = child.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
             output, errors = child.communicate()
         except BaseException:
             child.terminate()  # docker and uv stop what they have started

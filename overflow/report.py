@@ -42,6 +42,8 @@ class Row:
     reason: str
     placement: str
     note: str
+    compressed: int
+    """Bytes it takes in the bundle where it is packed; else 0."""
     declared: Place | None
     """Where the project asks for it, or where the lock has it."""
 
@@ -54,6 +56,11 @@ class Row:
     def is_deferred(self) -> bool:
         """Whether it is installed at cold start."""
         return self.placement == "deferred"
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it is carried compressed."""
+        return self.placement == "packed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,19 +79,30 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """Sums of bytes. The bundle is project, vendored and support together."""
+    """Sums of bytes. The bundle is project, vendored, support, bytecode and packed together."""
 
     installed: int
     project: int
     vendored: int
     support: int
+    bytecode: int
+    """Compiled modules that lie in the bundle beside their sources."""
+    packed: int
+    """What is carried compressed, as it is carried."""
     bundle: int
     deferred: int
+    unpacked: int
+    """What is carried compressed, as it is in /tmp."""
+
+    @property
+    def overflow(self) -> int:
+        """What is in /tmp once the function has started."""
+        return self.deferred + self.unpacked
 
     @property
     def total(self) -> int:
-        """All there is when the function has started: the bundle, and what it installs."""
-        return self.bundle + self.deferred
+        """All there is when the function has started: the bundle, and what it puts into /tmp."""
+        return self.bundle + self.overflow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +161,9 @@ class Report:
         """The verdict in one line."""
         bundle, limit = in_megabytes(self.sizes.bundle), in_megabytes(self.limits.limit)
         if self.outcome is Outcome.OVERFLOWS:
-            deferred = in_megabytes(self.sizes.deferred)
-            return f"Overflows: {bundle} in the bundle, {deferred} installed at cold start"
+            how = "installed" if self.sizes.deferred else "unpacked"
+            overflow = in_megabytes(self.sizes.overflow)
+            return f"Overflows: {bundle} in the bundle, {overflow} {how} at cold start"
         verdict = "Fits" if self.outcome is Outcome.FITS else "Too large"
         return f"{verdict}: {bundle} of {limit}"
 

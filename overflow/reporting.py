@@ -57,7 +57,7 @@ def _function(plan: Plan, target: Target, handler: Handler) -> Function:
         calls=handler.name,
         interface=handler.interface,
         ephemeral_storage_mb=plan.ephemeral_storage_mb,
-        memory_mb=memory_needed_mb(plan.installed_size, overflow=plan.deferred_size),
+        memory_mb=memory_needed_mb(plan.installed_size, overflow=plan.overflow_size),
     )
 
 
@@ -67,8 +67,11 @@ def _sizes(plan: Plan) -> Sizes:
         project=plan.project_size,
         vendored=plan.vendored_size,
         support=plan.support_size,
+        bytecode=plan.bytecode_size,
+        packed=plan.packed_size,
         bundle=plan.bundle_size,
         deferred=plan.deferred_size,
+        unpacked=plan.unpacked_size,
     )
 
 
@@ -81,5 +84,6 @@ def _row(place: Placement, declared: Place | None) -> Row:
         reason=place.verdict.reason,
         placement=place.where.value,
         note=place.note,
+        compressed=place.compressed,
         declared=declared,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BUILD_VARIABLES = frozenset(
     {option.variable for option in OPTIONS}
-    | {"OVERFLOW_NO_RUNTIME_INSTALL", VERCEL_SWITCH, VERCEL_TMP}
+    | {"OVERFLOW_NO_RUNTIME_INSTALL", "OVERFLOW_NO_START_RECORD", VERCEL_SWITCH, VERCEL_TMP}
 )
 """What a build is asked for; the folders are set by the launcher."""
 

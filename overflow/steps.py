@@ -135,7 +135,7 @@ def _outputs(step: Step, record: Record, artifact: Path | None) -> dict[str, str
     return {
         **outputs,
         "report-path": str(step.folder / REPORT),
-        "overflow": str(report.sizes.deferred > 0).lower(),
+        "overflow": str(report.sizes.overflow > 0).lower(),
         "strategy": report.strategy,
         "bundle-bytes": str(report.sizes.bundle),
         "total-bytes": str(report.sizes.total),

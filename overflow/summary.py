@@ -148,7 +148,7 @@ def _bars(report: Report) -> str:
     sizes, limits = report.sizes, report.limits
     share = f"{percent(sizes.bundle, limits.limit)} of the limit of {in_megabytes(limits.limit)}"
     shown = [("Bundle", sizes.bundle, share)]
-    if sizes.deferred:
+    if sizes.overflow:
         shown.append(("Everything", sizes.total, "after a cold start"))
     lines = [
         f"{label:<{_LABEL}}{bar(size, limits.limit, limits.threshold)}  {in_megabytes(size):>10}"
@@ -200,10 +200,15 @@ def _parts(report: Report) -> str:
         _part("Project files", sizes.project),
         _part("Vendored distributions", sizes.vendored),
         _part("Runtime support", sizes.support),
+        *([_part("Bytecode", sizes.bytecode)] if sizes.bytecode else []),
+        *([_part("Packed distributions, compressed", sizes.packed)] if sizes.packed else []),
         _part("**Bundle, as Lambda counts it**", sizes.bundle, mark="**"),
     ]
     if sizes.deferred:
         rows.append(_part("Installed at cold start", sizes.deferred))
+    if sizes.unpacked:
+        rows.append(_part("Unpacked at cold start", sizes.unpacked))
+    if sizes.overflow:
         rows.append(_part("**Everything**", sizes.total, mark="**"))
     return table(("Part", "Size", "Bytes"), (":---", "---:", "---:"), rows)
 
@@ -226,9 +231,15 @@ def _row(one: Row, installed: int) -> str:
             in_megabytes(one.size),
             percent(one.size, installed),
             f"{markdown(one.visibility)}: {markdown(one.reason)}",
-            f"{markdown(one.placement)}{note}",
+            f"{placement(one)}{note}",
         )
     )
+
+
+def placement(one: Row) -> str:
+    """Where a distribution is, as Markdown."""
+    size = f", {in_megabytes(one.compressed)} compressed" if one.is_packed else ""
+    return f"{markdown(one.placement, SHORT)}{size}"
 
 
 def title(name: str, version: str) -> str:

@@ -41,6 +41,11 @@ class Target:
         return f"python{self.version}"
 
     @property
+    def cache_tag(self) -> str:
+        """What the names of its bytecode have (PEP 3147): `cpython-312`."""
+        return f"cpython-{self.python[0]}{self.python[1]}"
+
+    @property
     def machine(self) -> str:
         """Linux's name of the architecture."""
         return MACHINES[self.architecture]

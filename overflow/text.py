@@ -38,14 +38,18 @@ def _sizes(report: Report) -> str:
         (sizes.project, "project files"),
         (sizes.vendored, "vendored distributions"),
         (sizes.support, "runtime support"),
+        *([(sizes.bytecode, "bytecode")] if sizes.bytecode else []),
+        *([(sizes.packed, "packed distributions, compressed")] if sizes.packed else []),
         (sizes.bundle, "bundle, as Lambda counts it"),
         (sizes.deferred, "deferred to /tmp"),
+        *([(sizes.unpacked, "unpacked to /tmp")] if sizes.unpacked else []),
     )
     return "\n".join(f"  {in_megabytes(size):>10}  {part}" for size, part in parts)
 
 
 def _row(row: Row) -> str:
     note = f"; {row.note}" if row.note else ""
+    note += f"; {in_megabytes(row.compressed)} compressed" if row.is_packed else ""
     return (
         f"  {in_megabytes(row.size):>10}  {row.placement:<8}  {row.name} {row.version}"
         f" ({row.visibility}: {row.reason}{note})"

@@ -21,7 +21,7 @@ from overflow.limits import (
     Limits,
     in_megabytes,
 )
-from overflow.plan import Outcome
+from overflow.plan import Outcome, Strategy
 from overflow.report import BUNDLE, ZIP, Failure, Function, Place, Report, Row, Sizes, Written
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ MOST_ROWS = 20_000
 _ANY = ".*"
 _COUNT = (0, 2**53 - 1)  # above it, not every reader of JSON has the same number
 _LIMITS = ("threshold", "limit", "layers", "tmp")
-_SIZES = ("installed", "project", "vendored", "support", "bundle", "deferred")
-_STEPS = frozenset("project lock install measure plan installer bundle archive".split())
+_SIZES = (*"installed project vendored support bytecode packed bundle deferred unpacked".split(),)
+_STEPS = frozenset("project lock install measure start plan installer bundle archive".split())
 
 # All fields of each object: the regular expression that a text wholly matches, the least and the
 # most that a whole number is, or None for what is read by itself.
@@ -50,7 +50,7 @@ _REPORT: Mapping[str, Shape] = {
     **dict.fromkeys(("overflow_version", "project", "bound_by"), _ANY),
     "outcome": "|".join(one.value for one in Outcome),
     "exit_code": _COUNT,
-    "strategy": "defer",
+    "strategy": "|".join(one.value for one in Strategy),
     **dict.fromkeys(("remedies", "warnings", "notes", "target", "function"), None),
     **dict.fromkeys(("limits", "sizes", "distributions", "artifact", "seconds"), None),
 }
@@ -68,9 +68,9 @@ _FUNCTION: Mapping[str, Shape] = {
 }
 _ROW: Mapping[str, Shape] = {
     **dict.fromkeys(("name", "version", "reason", "note"), _ANY),
-    "bytes": _COUNT,
+    **dict.fromkeys(("bytes", "compressed_bytes"), _COUNT),
     "visibility": "public|private",
-    "placement": "vendored|deferred",
+    "placement": "vendored|packed|deferred",
     "declared": None,
 }
 _PLACE: Mapping[str, Shape] = {"file": _ANY, "line": (1, _COUNT[1])}
@@ -117,10 +117,8 @@ def _row(row: Row) -> dict[str, Any]:
         "name": row.name,
         "version": row.version,
         "bytes": row.size,
-        "visibility": row.visibility,
-        "reason": row.reason,
-        "placement": row.placement,
-        "note": row.note,
+        "compressed_bytes": row.compressed,
+        **{key: getattr(row, key) for key in ("visibility", "reason", "placement", "note")},
         "declared": vars(row.declared) if row.declared else None,
     }
 
@@ -211,7 +209,8 @@ def _read_row(fields: Fields) -> Row:
     values = fields.values(_ROW)
     place = fields.optional("declared")
     declared = Place(**place.values(_PLACE)) if place else None
-    return Row(size=values.pop("bytes"), declared=declared, **values)
+    size, compressed = values.pop("bytes"), values.pop("compressed_bytes")
+    return Row(size=size, compressed=compressed, declared=declared, **values)
 
 
 def _read_written(fields: Fields | None) -> Written | None:

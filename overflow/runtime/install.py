@@ -1,34 +1,19 @@
-"""Install: put the deferred distributions into /tmp, once per execution environment.
-
-The race, in prose: Lambda may kill an init at any moment and start another one over the same
-/tmp, and one environment may run several processes. So the folder at its final name counts only
-with a marker that names this very build; the marker is written last, by rename; the folder
-appears by rename too; all work happens aside, under a lock that dies with its holder. Whoever
-gets the lock second looks again before working. What a killed process left aside is removed by
-the next one that holds the lock.
-"""
+"""Install: have uv put the deferred distributions into /tmp (the protocol is in ready.py)."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
-from . import lock
+from . import ready
 from .manifest import INSTALLER_FILE, REQUIREMENTS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .manifest import Deferred, Manifest
-
-MARKER = ".installed"
-
-ROOM = 1.02
-"""Free space asked for, per byte installed: what uv keeps beside the files is small."""
+    from .manifest import Deferred
 
 PASSED_ON = frozenset(
     "PATH LD_LIBRARY_PATH LANG LC_ALL TZ SSL_CERT_FILE SSL_CERT_DIR"
@@ -43,73 +28,21 @@ LD_LIBRARY_PATH: Lambda's Python, which uv asks for its version, finds libpython
 """
 
 
-class InstallError(RuntimeError):
-    """The overflow could not be installed; the message says why and what to do."""
+def fill(folder: str, deferred: Deferred, root: str) -> None:
+    """Put the deferred distributions into `folder`, anew; root: the bundle's folder.
 
-
-def ensure(manifest: Manifest, deferred: Deferred, root: str) -> None:
-    """Have the deferred distributions at manifest.overflow_folder; root: the bundle's folder.
-
-    Raises InstallError where uv fails or /tmp is too small; nothing is then taken for whole.
+    Raises InstallError where uv fails or /tmp is too small.
     """
-    if is_ready(manifest):
-        print("Using cached runtime dependencies", flush=True)
-        return
-    with lock.held(f"{manifest.overflow_folder}.lock"):
-        if is_ready(manifest):
-            print("Using cached runtime dependencies", flush=True)
-            return
-        print("Installing runtime dependencies...", flush=True)
-        started = time.perf_counter()
-        _install(manifest, deferred, root)
-        seconds = time.perf_counter() - started
-        print(f"Runtime dependencies installed in {seconds:.2f}s", flush=True)
-
-
-def is_ready(manifest: Manifest) -> bool:
-    """Whether the overflow of this very build is in place."""
-    try:
-        with open(f"{manifest.overflow_folder}/{MARKER}", "rb") as marker:
-            return marker.read() == manifest.build.encode()
-    except OSError:
-        return False
-
-
-def _install(manifest: Manifest, deferred: Deferred, root: str) -> None:
-    folder = manifest.overflow_folder
     work = f"{folder}.work"
-    _remove(work)
-    _remove(folder)
-    _check_room(os.path.dirname(folder), deferred)
+    ready.remove(work)
+    ready.remove(folder)
+    ready.check_room(os.path.dirname(folder), deferred.size)
     os.makedirs(f"{work}/home")
     try:
         _run_uv(_command(deferred, root, work), _environment(os.environ, work))
         os.rename(f"{work}/tree", folder)
     finally:
-        _remove(work)
-    _write_marker(folder, manifest.build)
-
-
-def _remove(path: str) -> None:
-    if os.path.isdir(path) and not os.path.islink(path):
-        shutil.rmtree(path)
-    elif os.path.lexists(path):
-        os.unlink(path)
-
-
-def _check_room(folder: str, deferred: Deferred) -> None:
-    status = os.statvfs(folder)
-    free = status.f_bavail * status.f_frsize
-    needed = int(deferred.size * ROOM)
-    if free < needed:
-        raise InstallError(
-            f"{folder} has {_mb(free)} free and the runtime dependencies need {_mb(needed)}:"
-            " give the function more ephemeral storage (EphemeralStorage)"
-        )
-
-
-def _mb(size: int) -> str:
-    return f"{size / (1024 * 1024):.0f} MB"
+        ready.remove(work)
 
 
 def _command(deferred: Deferred, root: str, work: str) -> list[str]:
@@ -155,19 +88,12 @@ def _run_uv(command: list[str], environment: dict[str, str]) -> None:
             check=False,
         )
     except OSError as error:
-        raise InstallError(
+        raise ready.InstallError(
             f"{command[0]} does not start ({error.strerror}): was the bundle uploaded as"
             " function.zip, with its executable bits?"
         ) from error
     if done.returncode != 0:
-        raise InstallError(
+        raise ready.InstallError(
             f"uv could not install the runtime dependencies (exit code {done.returncode}):\n"
             f"{done.stdout.strip()}"
         )
-
-
-def _write_marker(folder: str, build: str) -> None:
-    aside = f"{folder}/{MARKER}.new"
-    with open(aside, "w", encoding="utf-8") as marker:
-        marker.write(build)
-    os.rename(aside, f"{folder}/{MARKER}")

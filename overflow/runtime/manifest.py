@@ -19,6 +19,7 @@ VENDOR_FOLDER = "_vendor"
 MANIFEST_FILE = "_overflow/manifest.json"
 REQUIREMENTS_FILE = "_uv/_runtime_requirements.txt"
 INSTALLER_FILE = "_uv/uv"
+PACKED_FOLDER = "_overflow/packed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,18 @@ class Deferred:
     """Bytes they take in /tmp once installed."""
     indexes: tuple[str, ...]
     """Public indexes beside uv's default one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """A group of distributions that is carried compressed and unpacked at cold start."""
+
+    name: str
+    """Its archive in PACKED_FOLDER, and its folder below the overflow folder."""
+    size: int
+    """Bytes it takes in /tmp."""
+    sha256: str
+    """Of the archive, in hexadecimal digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +58,8 @@ class Manifest:
     """How to call it: `function`, `wsgi`, `asgi`, or `auto` (look at it once imported)."""
     overflow_folder: str = OVERFLOW_FOLDER
     deferred: Deferred | None = None
+    packed: tuple[Packed, ...] = ()
+    """At most one of the two: what is packed needs no installer."""
 
 
 def to_json(manifest: Manifest) -> str:
@@ -61,7 +76,8 @@ def from_json(text: str) -> Manifest:
         raise ValueError(f"manifest.json has schema {schema!r}, this runtime reads {SCHEMA}")
     deferred = content.pop("deferred", None)
     try:
-        return Manifest(deferred=_deferred(deferred), **content)
+        packed = tuple(Packed(**one) for one in content.pop("packed", ()))
+        return Manifest(deferred=_deferred(deferred), packed=packed, **content)
     except TypeError as error:
         raise ValueError(f"manifest.json is not one of this runtime's: {error}") from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.limits import megabytes
-from overflow.plan import Outcome, Plan
+from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
 from overflow.report import Failure, Function, Place, Report, Row, Sizes, Written
 from overflow.reporting import report_of
 from tests.unit.builders import handler, limits, plan_of, target
@@ -108,6 +108,26 @@ def too_large() -> Report:
     return replace(found, seconds={"plan": 0.5})
 
 
+def packed() -> Report:
+    """Carried compressed, with bytecode beside what is not."""
+    plan = plan_of({"alpha": 150, "beta": 140, "gamma": 2}, kept={"beta": "git source"})
+    carried = {"alpha": Where.VENDORED, "beta": Where.PACKED, "gamma": Where.PACKED}
+    placements = tuple(
+        replace(one, where=carried[one.name], compressed=one.size // 3 * (one.name != "alpha"))
+        for one in plan.placements
+    )
+    plan = replace(
+        plan,
+        strategy=Strategy.PACK,
+        placements=placements,
+        bytecode_size=megabytes(30),
+        unpacked_size=megabytes(145),
+        support_size=27_000,
+        bound_by="over 240.0 MB: what does not fit is packed",
+    )
+    return report(plan=within_tmp(plan), name="packed")
+
+
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:
     """Why a build ended early."""
     return Failure(
@@ -129,6 +149,7 @@ def hostile_report(text: str, *, rows: int) -> Report:
         reason=text,
         placement="vendored",
         note=text,
+        compressed=0,
         declared=Place(file=text, line=1),
     )
     function = Function(
@@ -153,7 +174,17 @@ def hostile_report(text: str, *, rows: int) -> Report:
         notes=(text,) * 50,
         function=function,
         limits=limits(),
-        sizes=Sizes(installed=size, project=0, vendored=size, support=0, bundle=size, deferred=0),
+        sizes=Sizes(
+            installed=size,
+            project=0,
+            vendored=size,
+            support=0,
+            bytecode=0,
+            packed=0,
+            bundle=size,
+            deferred=0,
+            unpacked=0,
+        ),
         rows=tuple(replace(one, name=f"{text}{number}") for number in range(rows)),
         written=None,
         seconds={},
@@ -169,3 +200,6 @@ def assert_golden(file: str, text: str) -> None:
 
 
 REPORTS = {"fits": fits, "overflows": overflows, "too-large": too_large}
+
+SAMPLES = {**REPORTS, "packed": packed}
+"""With one of the strategy `pack`."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from overflow.bundle import Bundle, write_bundle
+from overflow.bytecode import Compiled
+from overflow.crate import Crate, Item, write_crate
+from overflow.decision import Decision
 from overflow.files import read_project_files
 from overflow.generated import Generated
 from overflow.installer import X86_64
@@ -16,7 +21,14 @@ from overflow.plan import Outcome, Strategy, decide
 from tests.unit.builders import install, limits, private, public, write
 
 
-def written(tmp_path: Path, *, overflows: bool = True, record: tuple[str, ...] = ()) -> Bundle:
+def written(
+    tmp_path: Path,
+    *,
+    overflows: bool = True,
+    record: tuple[str, ...] = (),
+    crates: tuple[Crate, ...] = (),
+    bytecode: Mapping[str, Compiled] = MappingProxyType({}),
+) -> Bundle:
     """app.py, public alpha, private beta; alpha is deferred where the threshold is zero."""
     write(tmp_path / "project", {"app.py": "app", "bin/run.sh": "#!", ".env": "secret"})
     (tmp_path / "project/bin/run.sh").chmod(0o755)
@@ -35,18 +47,19 @@ def written(tmp_path: Path, *, overflows: bool = True, record: tuple[str, ...] =
         limits=limits(0 if overflows else 240),
         runtime_install=True,
     )
+    generated = Generated(files={"_overflow/start.py": b"start"}, installer=replace(X86_64, size=3))
     assert plan.outcome is (Outcome.OVERFLOWS if overflows else Outcome.FITS)
     return write_bundle(
         tmp_path / "bundle",
-        plan,
         project=project,
         measurement=measurement,
-        generated=Generated(
-            files={"_overflow/start.py": b"start"}, installer=replace(X86_64, size=3)
-        ),
+        decision=Decision(plan=plan, generated=generated, crates=crates, bytecode=bytecode),
         installer=tmp_path / "uv" if overflows else None,
     )
 
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 BETA = [f"_vendor/beta-1.0.dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL")]
 PROJECT = ["app.py", "bin/run.sh"]
@@ -112,3 +125,17 @@ def test_link_in_site_packages_becomes_a_file(tmp_path: Path) -> None:
     found = bundle.root / "_vendor/beta/link.py"
     assert not found.is_symlink()
     assert found.read_text() == "a" * 100
+
+
+def test_crates_and_bytecode_are_in_it_and_crates_are_not_compressed_again(tmp_path: Path) -> None:
+    write(tmp_path, {"content": "c" * 5000, "cache/1.pyc": "bytecode"})
+    item = Item(path="alpha.py", source=str(tmp_path / "content"), size=5000, executable=False)
+    crate = write_crate(tmp_path / "0-alpha", {"alpha": [item]})
+    place = "_vendor/beta/__pycache__/__init__.cpython-312.pyc"
+    compiled = Compiled(path=tmp_path / "cache/1.pyc", size=8)
+    bundle = written(tmp_path, crates=(crate,), bytecode={place: compiled})
+    assert bundle.sizes["_overflow/packed/0-alpha"] == crate.size
+    assert (bundle.root / place).read_text() == "bytecode"
+    assert compiled.path.exists(), "the cache keeps what it has"
+    stored = [member.name for member in bundle.members() if member.stored]
+    assert stored == ["_overflow/packed/0-alpha"]

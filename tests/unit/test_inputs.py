@@ -36,6 +36,7 @@ def test_defaults() -> None:
         strategy=Strategy.DEFER,
         limits=read().limits,
         runtime_install=True,
+        start_record=True,
         handler=None,
         python=None,
         architecture="x86_64",

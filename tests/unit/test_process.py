@@ -70,7 +70,7 @@ class Child:
             raise subprocess.TimeoutExpired("a", timeout)
         return self.returncode
 
-    def communicate(self) -> tuple[str, str]:
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         if Child.interrupts:
             raise KeyboardInterrupt
         return "out", "err"

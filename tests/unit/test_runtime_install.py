@@ -1,4 +1,4 @@
-"""Install: whatever happens on the way, only a whole overflow of this very build counts."""
+"""Ready and install: whatever happens, only a whole overflow of this very build counts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overflow.runtime import install
-from overflow.runtime.install import InstallError, ensure, is_ready
+from overflow.runtime import install, ready
 from overflow.runtime.manifest import Deferred, Manifest
+from overflow.runtime.ready import InstallError, is_ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DEFERRED = Deferred(size=4, indexes=())
+
+
+def ensure(manifest: Manifest, deferred: Deferred, root: str) -> None:
+    """As start.py has it."""
+    ready.ensure(manifest, lambda: install.fill(manifest.overflow_folder, deferred, root))
 
 
 class Uv:
@@ -105,7 +110,7 @@ def test_killed_before_the_marker_is_repaired(
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(install, "_write_marker", killed)
+        patch.setattr(ready, "write_marker", killed)
         with pytest.raises(SystemExit):
             ensure(manifest, DEFERRED, "/var/task")
     assert listing(manifest) == ["alpha.py"]

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from overflow.runtime.manifest import OVERFLOW_FOLDER, Deferred, Manifest, from_json, to_json
+from overflow.runtime.manifest import (
+    OVERFLOW_FOLDER,
+    Deferred,
+    Manifest,
+    Packed,
+    from_json,
+    to_json,
+)
 
 PLAIN = Manifest(build="b1", python="3.12", handler="app:handler", interface="function")
 FULL = Manifest(
@@ -18,9 +25,16 @@ FULL = Manifest(
     overflow_folder="/tmp/elsewhere",
     deferred=Deferred(size=3, indexes=("https://wheels.example.com/simple",)),
 )
+PACKED = Manifest(
+    build="b3",
+    python="3.12",
+    handler="app:handler",
+    interface="function",
+    packed=(Packed(name="0-alpha", size=5, sha256="0" * 64),),
+)
 
 
-@pytest.mark.parametrize("manifest", [PLAIN, FULL])
+@pytest.mark.parametrize("manifest", [PLAIN, FULL, PACKED])
 def test_round_trip(manifest: Manifest) -> None:
     assert from_json(to_json(manifest)) == manifest
 
@@ -33,6 +47,7 @@ def test_text_is_the_same_for_the_same_manifest() -> None:
         '  "handler": "app:handler",\n'
         '  "interface": "function",\n'
         '  "overflow_folder": "/tmp/_vc_deps_overflow",\n'
+        '  "packed": [],\n'
         '  "python": "3.12",\n'
         '  "schema": 1\n'
         "}\n"
@@ -50,6 +65,7 @@ def test_folder_is_the_origin_documents() -> None:
         ({"schema": None}, "schema None"),
         ({"more": 1}, "not one of this runtime's"),
         ({"deferred": {"indexes": []}}, "not one of this runtime's"),
+        ({"packed": [{"name": "0-alpha"}]}, "not one of"),
         ({"deferred": {"size": 1, "indexes": [], "x": 1}}, "not one of"),
     ],
 )

@@ -57,14 +57,14 @@ def test_overflow_is_installed_first_and_stands_before_vendor(
     deferred = Deferred(size=1, indexes=())
     asked: list[tuple[str, Deferred, str]] = []
 
-    def ensure(manifest: Manifest, deferred: Deferred, root: str) -> None:
-        asked.append((manifest.build, deferred, root))
+    def fill(folder: str, deferred: Deferred, root: str) -> None:
+        asked.append((folder, deferred, root))
         write(tmp_path, {"overflow/started_dep.py": "where = 'deferred'\n"})
 
-    monkeypatch.setattr(install, "ensure", ensure)
+    monkeypatch.setattr(install, "fill", fill)
     root = bundle(tmp_path, deferred=deferred)
     assert start(root)({}, None) == "deferred"
-    assert asked == [("b", deferred, root)]
+    assert asked == [(f"{root}/overflow", deferred, root)]
 
 
 def test_other_python_is_refused_before_anything_is_done(tmp_path: Path) -> None:

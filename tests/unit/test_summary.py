@@ -17,6 +17,7 @@ from tests.unit.builders import limits, plan_of
 from tests.unit.reports import (
     HOSTILE,
     REPORTS,
+    SAMPLES,
     assert_golden,
     failure,
     fits,
@@ -38,9 +39,9 @@ def many() -> Report:
     return report({f"distribution-{number:04}": 0.08 for number in range(3_000)})
 
 
-@pytest.mark.parametrize("outcome", REPORTS)
+@pytest.mark.parametrize("outcome", SAMPLES)
 def test_golden(outcome: str) -> None:
-    assert_golden(f"{outcome}.summary.md", to_markdown(REPORTS[outcome]()))
+    assert_golden(f"{outcome}.summary.md", to_markdown(SAMPLES[outcome]()))
 
 
 def test_golden_of_a_failure() -> None:

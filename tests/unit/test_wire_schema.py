@@ -17,7 +17,7 @@ from jsonschema.validators import extend
 
 from overflow.errors import InputFault
 from overflow.wire import from_json, to_json
-from tests.unit.reports import REPORTS, fits
+from tests.unit.reports import SAMPLES, fits
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
@@ -62,6 +62,7 @@ NEAR: list[Any] = [
     *(None, True, False, "", "text", [], {}, ["text"], [0], [{}]),
     *(0, 1, 1.0, 3, -1, 127, 128, 511, 512, 10_240, 10_241, 2**53 - 1, 2**53),
     *("fits", "overflows", "too-large", "defer", "public", "private", "vendored", "deferred"),
+    *("pack", "packed"),
     *("python3.9", "python3.", "xpython3.9", "python3.9x", "python3.\u0663", "python3.9\n"),
     *("arm64", "x86_64", "armv7", "2.34", "2.34.1", "function", "wsgi", "auto", "other"),
     *("bundle", "bundles", "function.zip", "functionXzip", "f" * 64, "F" * 64, "f" * 65),
@@ -70,7 +71,7 @@ NEAR: list[Any] = [
 ]
 """Values that are right in one place or another, and some that are nearly so."""
 
-TEMPLATES = [json.loads(to_json(make())) for make in REPORTS.values()]
+TEMPLATES = [json.loads(to_json(make())) for make in SAMPLES.values()]
 
 
 def accepts(content: Any) -> bool:

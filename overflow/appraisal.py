@@ -1,0 +1,202 @@
+"""Appraisal: what each group takes, vendored and packed, with its bytecode.
+
+Compiling and compressing everything to learn that would take longer than the rest of a build. So
+sizes are estimates until a choice is weighed; then what that choice asks for is made, and kept.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from overflow.bytecode import TASK, Compiled, Compiler, cached_name
+from overflow.crate import Crate, Item, write_crate
+from overflow.measure import UNOWNED
+from overflow.packing import Choice, Load
+from overflow.runtime.manifest import OVERFLOW_FOLDER, VENDOR_FOLDER, Packed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from overflow.grouping import Group
+    from overflow.measure import Measurement
+    from overflow.startup import Recording
+
+NATIVE, OTHER, BYTECODE = 0.37, 0.27, 0.45
+"""Estimates of compressed bytes for each byte of shared objects, other files and bytecode: those
+of examples/flask. They say what is weighed first, and no more: the plan has exact sizes."""
+
+MANIFEST_ENTRY = 180
+"""At most so many bytes of the manifest are a group's, beside its name."""
+
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Appraisal:
+    """Weighs the groups of a measurement (the Scales of packing.py)."""
+
+    measurement: Measurement
+    groups: Sequence[Group]
+    recording: Recording
+    compiler: Compiler
+    tag: str
+    """`cpython-312`."""
+    folder: Path
+    """Crates are written here."""
+    can_pack: bool
+    with_bytecode: bool
+    """Whether bytecode of what start-up imports is asked for, at the cost of unpacking more."""
+    _vendored: dict[int, dict[str, Compiled]] = field(default_factory=dict)
+    _crates: dict[int, Crate] = field(default_factory=dict)
+
+    def loads(self) -> list[Load]:
+        """What each group takes, by what is known."""
+        return [self._load(at) for at in range(len(self.groups))]
+
+    def weigh(self, choice: Choice) -> bool:
+        """Compile, and compress what is packed; False where that was done already."""
+        staying = [at for at in range(len(self.groups)) if at not in choice | set(self._vendored)]
+        leaving = [at for at in sorted(choice) if at not in self._crates]
+        sources = {
+            at: self._sources(at, self._modules(at), packed=at in choice)
+            for at in (*staying, *leaving)
+        }
+        merged = {name: path for each in sources.values() for name, path in each.items()}
+        compiled = self.compiler.compile(merged)
+        for at in staying:
+            self._vendored[at] = {n: compiled[n] for n in sources[at] if n in compiled}
+        for at in leaving:
+            self._crates[at] = self._pack(at, compiled)
+        return bool(staying or leaving)
+
+    def crates(self, choice: Choice) -> dict[int, Crate]:
+        """The crates of a choice that was weighed."""
+        return {at: self._crates[at] for at in sorted(choice)}
+
+    def packed(self, choice: Choice) -> tuple[Packed, ...]:
+        """The same for the manifest."""
+        return tuple(
+            Packed(name=crate.path.name, size=crate.unpacked, sha256=crate.sha256)
+            for crate in self.crates(choice).values()
+        )
+
+    def bytecode(self, choice: Choice) -> dict[str, Compiled]:
+        """Bytecode of what stays vendored, by path in the bundle."""
+        staying = (each for at, each in self._vendored.items() if at not in choice)
+        return {self._in_bundle(name): one for each in staying for name, one in each.items()}
+
+    def more_bytecode(self, choice: Choice, room: int) -> dict[str, Compiled]:
+        """Bytecode for the rest of the room: of what start-up imports, then of what lies near it.
+
+        Source is about as large as its bytecode, so no more is compiled than may fit.
+        """
+        known = self.bytecode(choice)
+        sources: dict[str, Path] = {}
+        expected = 0
+        for at, path in self._rest(choice):
+            if expected > 2 * room or room <= 0:
+                break
+            (named,) = self._sources(at, [path], packed=False).items()
+            if self._in_bundle(named[0]) not in known:
+                sources |= dict([named])
+                expected += self.measurement.tree.sizes[path]
+        found: dict[str, Compiled] = {}
+        for name, one in self.compiler.compile(sources).items():
+            if one.size <= room:
+                found[self._in_bundle(name)] = one
+                room -= one.size
+        return found
+
+    def _rest(self, choice: Choice) -> list[tuple[int, str]]:
+        """Vendored modules, in the order in which bytecode of them is of use."""
+        staying = (at for at in range(len(self.groups)) if at not in choice)
+        listed = [(at, path) for at in staying for path in self._python_files(at)]
+        start, wanted = self.recording.start, self.recording.all
+        imported = {at for at in range(len(self.groups)) if self._is_imported(at)}
+
+        def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, str]:
+            at, path = one
+            name = f"{VENDOR_FOLDER}/{path}"
+            return name not in start, name not in wanted, at not in imported, path
+
+        return sorted(listed, key=usefulness)
+
+    def _load(self, at: int) -> Load:
+        tree = self.measurement.tree
+        files = self._files(at)
+        size = sum(tree.sizes[path] for path in files)
+        guessed = sum(tree.sizes[path] for path in self._modules(at))
+        vendored = self._vendored.get(at)
+        bytecode = guessed if vendored is None else sum(one.size for one in vendored.values())
+        native = sum(tree.sizes[path] for path in files if path.endswith(".so") or ".so." in path)
+        estimate = NATIVE * native + OTHER * (size - native) + BYTECODE * guessed
+        crate = self._crates.get(at)
+        return Load(
+            vendored=size + bytecode,
+            packed=(crate.size if crate else int(estimate)) + MANIFEST_ENTRY + LONGEST_NAME,
+            unpacked=crate.unpacked if crate else size + guessed,
+            imported=self._is_imported(at),
+            movable=self.can_pack and UNOWNED not in self.groups[at],
+        )
+
+    def _is_imported(self, at: int) -> bool:
+        """Where nothing is known of the start, everything is taken to be imported."""
+        wanted = self.recording.all
+        return not wanted or any(f"{VENDOR_FOLDER}/{path}" in wanted for path in self._files(at))
+
+    def _files(self, at: int) -> list[str]:
+        return [path for name in sorted(self.groups[at]) for path in self._files_of(name)]
+
+    def _files_of(self, name: str) -> tuple[str, ...]:
+        return self.measurement.by_name[name].files
+
+    def _python_files(self, at: int) -> list[str]:
+        return [path for path in self._files(at) if path.endswith(".py")]
+
+    def _modules(self, at: int) -> list[str]:
+        """The modules whose bytecode goes with the group."""
+        if not self.with_bytecode:
+            return []
+        wanted = self.recording.all
+        return [path for path in self._python_files(at) if f"{VENDOR_FOLDER}/{path}" in wanted]
+
+    def _sources(self, at: int, paths: Iterable[str], *, packed: bool) -> dict[str, Path]:
+        """Files by where they will lie."""
+        place = f"{OVERFLOW_FOLDER}/{self._folder_of(at)}" if packed else f"{TASK}/{VENDOR_FOLDER}"
+        return {f"{place}/{path}": self.measurement.root / path for path in paths}
+
+    def _in_bundle(self, name: str) -> str:
+        return cached_name(name.removeprefix(f"{TASK}/"), self.tag)
+
+    def _folder_of(self, at: int) -> str:
+        """A name for the group that is one of a file: projects choose those of distributions."""
+        first = re.sub(r"[^a-z0-9-]", "-", min(self.groups[at]))[: LONGEST_NAME - 10]
+        return f"{at}-{first}"
+
+    def _pack(self, at: int, compiled: Mapping[str, Compiled]) -> Crate:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        names = sorted(self.groups[at])
+        parts = {name: self._items(at, self._files_of(name), compiled) for name in names}
+        return write_crate(self.folder / self._folder_of(at), parts)
+
+    def _items(
+        self, at: int, paths: Iterable[str], compiled: Mapping[str, Compiled]
+    ) -> Sequence[Item]:
+        tree = self.measurement.tree
+        items: list[Item] = []
+        for path in paths:
+            source = f"{tree.root}/{path}"
+            executable = path in tree.executable
+            items.append(
+                Item(path=path, source=source, size=tree.sizes[path], executable=executable)
+            )
+            name = f"{OVERFLOW_FOLDER}/{self._folder_of(at)}/{path}"
+            if (one := compiled.get(name)) is not None:
+                place = cached_name(path, self.tag)
+                items.append(
+                    Item(path=place, source=str(one.path), size=one.size, executable=False)
+                )
+        return items

@@ -1,0 +1,152 @@
+"""Packing: which groups are carried compressed, so that least is unpacked at a cold start.
+
+What start-up does not import leaves the unpacked part of the bundle first; then, exactly, those
+groups that save enough room and have the fewest bytes to unpack.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING, Protocol
+
+from overflow.limits import in_megabytes
+from overflow.plan import TURN_ON, Outcome, Plan, Where, remedies, within_tmp
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MOST_STEPS = 200_000
+"""Of the search. Beyond it, the best that was found is taken: cases made to be hard get there."""
+
+Choice = frozenset[int]
+"""Groups that are packed, by their positions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a group takes, in bytes, with the bytecode of what start-up imports of it."""
+
+    vendored: int
+    """In the bundle, unpacked."""
+    packed: int
+    """In the bundle, compressed, with what the manifest says of it."""
+    unpacked: int
+    """In /tmp, where it is packed."""
+    imported: bool
+    movable: bool
+    """Whether it may be packed at all."""
+
+    @property
+    def saving(self) -> int:
+        """Room in the bundle that packing it gives."""
+        return self.vendored - self.packed
+
+
+class Scales(Protocol):
+    """Says what groups take: at first an estimate, exactly once asked to weigh a choice."""
+
+    def loads(self) -> Sequence[Load]:
+        """Of each group, by what is known."""
+
+    def weigh(self, choice: Choice) -> bool:
+        """Find out what this choice takes; False where that was known."""
+
+
+def settle(scales: Scales, room: int) -> Choice | None:
+    """The choice by exact sizes; None where all that may be packed is, and it is too much.
+
+    Each turn weighs at least one more group, so it comes to an end.
+    """
+    while True:
+        choice = choose(scales.loads(), room)
+        tried = everything(scales.loads()) if choice is None else choice
+        if not scales.weigh(tried):
+            return choice
+
+
+def everything(loads: Sequence[Load]) -> Choice:
+    """All that may be packed and is smaller so."""
+    return frozenset(at for at, load in enumerate(loads) if load.movable and load.saving > 0)
+
+
+def choose(loads: Sequence[Load], room: int) -> Choice | None:
+    """The groups to pack so that all fit into `room`; None where none are enough."""
+    needed = sum(load.vendored for load in loads) - room
+    able = everything(loads)
+    idle = [at for at in sorted(able) if not loads[at].imported]
+    if sum(loads[at].saving for at in idle) >= needed:
+        return _cheapest(loads, idle, needed)
+    needed -= sum(loads[at].saving for at in idle)
+    busy = [at for at in sorted(able) if loads[at].imported]
+    if sum(loads[at].saving for at in busy) < needed:
+        return None
+    return frozenset(idle) | _cheapest(loads, busy, needed)
+
+
+def _cheapest(loads: Sequence[Load], able: Sequence[int], needed: int) -> Choice:
+    """Of these, those that save `needed` with the fewest bytes to unpack: branch and bound.
+
+    Sorted by bytes unpacked for each byte saved, so that the first way down is the greedy one and
+    a fraction of the next group bounds what any choice from there can reach.
+    """
+    order = sorted(able, key=lambda at: (loads[at].unpacked / loads[at].saving, at))
+    saved = [0, *accumulate(loads[at].saving for at in order)]
+    spent = [0, *accumulate(loads[at].unpacked for at in order)]
+    best: tuple[float, Choice] = (float("inf"), frozenset(order))
+    pending: list[tuple[int, int, int, tuple[int, ...]]] = [(0, needed, 0, ())]
+    for _ in range(MOST_STEPS):
+        if not pending:
+            break
+        at, missing, cost, taken = pending.pop()
+        if missing <= 0:
+            best = min(best, (cost, frozenset(taken)), key=lambda one: one[0])
+            continue
+        end = bisect_left(saved, saved[at] + missing)
+        if end >= len(saved):
+            continue
+        over = saved[end] - saved[at] - missing
+        one = loads[order[end - 1]]
+        bound = cost + spent[end] - spent[at] - over * one.unpacked / one.saving
+        if bound >= best[0]:
+            continue
+        this = loads[order[at]]
+        pending.append((at + 1, missing, cost, taken))
+        pending.append((at + 1, missing - this.saving, cost + this.unpacked, (*taken, order[at])))
+    return best[1]
+
+
+def packed_plan(plan: Plan, *, most: int) -> Plan:
+    """The plan with its outcome: it has at most `most` bytes, or is the least that there is."""
+    if plan.bundle_size > plan.limits.limit:
+        return _too_large(plan)
+    plan = replace(plan, bound_by=_bound_by(plan, most))
+    return within_tmp(replace(plan, outcome=Outcome.OVERFLOWS)) if plan.packed else plan
+
+
+def _bound_by(plan: Plan, most: int) -> str:
+    if plan.packed:
+        return f"over {in_megabytes(most)}: what does not fit is packed"
+    if plan.bundle_size <= plan.limits.threshold:
+        return f"at most {in_megabytes(plan.limits.threshold)}: everything is vendored"
+    return "over the threshold, under the limit; everything is vendored"
+
+
+def _too_large(plan: Plan) -> Plan:
+    limit = in_megabytes(plan.limits.limit)
+    is_packed = any(place.where is Where.PACKED for place in plan.placements)
+    if not is_packed:
+        return replace(
+            plan,
+            outcome=Outcome.TOO_LARGE,
+            bound_by=f"over the limit of {limit}, and nothing may be packed",
+            remedies=(TURN_ON,),
+        )
+    taken = in_megabytes(plan.bundle_size)
+    return replace(
+        plan,
+        outcome=Outcome.TOO_LARGE,
+        bound_by=f"even packed it takes {taken}, over the limit of {limit}",
+        remedies=remedies(plan),
+    )
