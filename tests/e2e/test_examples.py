@@ -115,6 +115,45 @@ def test_flask_overflows_starts_and_is_cached(
     assert status_and_json(warm.responses[0])[0] == 200
 
 
+def test_flask_packed_starts_without_network(
+    tmp_path: Path, python: Path, ric: Path, clean_tmp: None
+) -> None:
+    """All of it travels in the bundle; the start has a proxy and an index that are not there."""
+    output = tmp_path / "output"
+    command = ["build", str(EXAMPLES / "flask"), "--strategy", "pack", "--output", str(output)]
+    assert main(command) == 0
+    found = report(output)
+    sizes = found["sizes"]
+    assert (found["outcome"], found["notes"]) == ("overflows", [])
+    placements = {row["name"]: row["placement"] for row in found["distributions"]}
+    assert set(placements.values()) == {"vendored", "packed"}
+    # Nothing that is imported at the first request needs it, and it compresses well.
+    assert placements["fonttools"] == "packed"
+    task = unzipped(output)
+    with zipfile.ZipFile(output / "function.zip") as archive:
+        in_zip = sum(info.file_size for info in archive.infolist())
+    assert sizes["bundle_bytes"] == size_of(output / "bundle") == in_zip == size_of(task)
+    assert sizes["bundle_bytes"] <= 240 * 1024 * 1024
+    nowhere = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), "http://127.0.0.1:9")
+    nowhere["UV_DEFAULT_INDEX"] = "http://127.0.0.1:9/"
+    asked = [http_api_v2("/api/deps-check")]
+    cold = run_bundle(task, asked, python=python, ric=ric, env=nowhere)
+    assert cold.init_error is None, cold.log
+    assert "Installing runtime dependencies...\nRuntime dependencies installed in " in cold.log
+    status, answer = status_and_json(cold.responses[0])
+    assert (status, answer["ok"]) == (200, True)
+    for name, one in answer["dependencies"].items():
+        row = placements["pillow" if name == "PIL" else name]
+        assert one["from"].startswith(OVERFLOW_FOLDER if row == "packed" else str(task)), name
+    markers = len(list(Path(OVERFLOW_FOLDER).glob("*/.installed")))
+    assert markers == len(list((task / "_overflow/packed").iterdir()))
+    of_markers = 64 * markers + 64
+    assert size_of(Path(OVERFLOW_FOLDER)) == sizes["unpacked_bytes"] + of_markers
+    warm = run_bundle(task, asked, python=python, ric=ric, env=nowhere)
+    assert "Using cached runtime dependencies" in warm.log
+    assert status_and_json(warm.responses[0])[0] == 200
+
+
 @pytest.mark.parametrize("megabytes", ["240", "400"], ids=["deferred", "vendored"])
 def test_flask_twice_gives_the_same_zip(tmp_path: Path, megabytes: str) -> None:
     for name in ("one", "two"):

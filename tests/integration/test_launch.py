@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -274,6 +275,21 @@ def test_plan_that_fails(environ: dict[str, str], tmp_path: Path) -> None:
     content, said = sandbox(environ, "native").plan(tmp_path / "base")
     assert content == ""
     assert "error[pyproject-missing]" in said
+
+
+@pytest.mark.parametrize("mode", ["container", "native"])
+@pytest.mark.parametrize("is_fork", [True, False])
+def test_a_forks_handler_is_imported_in_a_container_only(
+    environ: dict[str, str], runner: Runner, mode: str, *, is_fork: bool
+) -> None:
+    one = sandbox(environ, mode)
+    repository = "stranger/shop" if is_fork else one.context.repository
+    head = {"ref": "topic", "sha": "a" * 40, "repo": {"full_name": repository}}
+    base = {"ref": "main", "sha": "b" * 40}
+    event = {"pull_request": {"number": 1, "base": base, "head": head}}
+    one = replace(one, context=replace(one.context, event=event))
+    _, environment = one._command([], runner.workspace)
+    assert ("OVERFLOW_NO_START_RECORD" in environment) == (is_fork and mode == "native")
 
 
 def test_native_asks_no_docker(

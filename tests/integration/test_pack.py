@@ -15,6 +15,7 @@ import pytest
 from overflow.bytecode import Compiler
 from tests.integration.conftest import own_tmp
 from tests.support.projects import ProjectFolder, make_project, make_source_package
+from tests.support.pythons import target_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,10 +117,12 @@ class TestBuild:
         assert built.report["bound_by"].endswith("and nothing may be packed")
 
 
-def test_bytecode_does_not_depend_on_the_order(python: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
+def test_bytecode_does_not_depend_on_the_order(version: str, tmp_path: Path) -> None:
     """Marshal writes which objects are shared, so what was compiled before could show."""
     names = ("json/decoder.py", "argparse.py", "enum.py", "ast.py", "dataclasses.py", "typing.py")
-    library = python.parents[1] / "lib/python3.12"
+    python = target_python(version)
+    library = python.parents[1] / f"lib/python{version}"
     sources = {f"/var/task/{name}": library / name for name in names}
     results = []
     for number, order in enumerate((list(sources), list(sources)[::-1])):
@@ -194,6 +197,38 @@ class TestRecord:
     ) -> None:
         built = build(project, *TIGHT, "--architecture", "arm64")
         assert any("cannot run what is for aarch64" in one for one in built.report["notes"])
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.13"])
+def test_other_pythons_record_compile_and_unpack(
+    overflow: Callable[..., Result],
+    offline: None,
+    index: LocalIndex,
+    project: ProjectFolder,
+    tmp_path: Path,
+    version: str,
+) -> None:
+    python, output = target_python(version), tmp_path / "output"
+    options = ("--public-index", index.url, "--python", version, "--output", output)
+    result = overflow("build", project.path, *TIGHT, *options)
+    assert result.exit_code == 0, result.err
+    assert "could not be imported" not in result.err
+    own_tmp(output / "bundle", tmp_path)
+    assert list(
+        output.glob(f"bundle/_overflow/__pycache__/*.cpython-{version.replace('.', '')}.pyc")
+    )
+    asked = f"overflow_trampoline.handler({IMPORTS!r}, None)"
+    done = subprocess.run(
+        [python, "-X", "importtime", "-c", f"import overflow_trampoline; print({asked})"],
+        cwd=output / "bundle",
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert INSTALLING in done.stdout
+    assert "alpha" in done.stdout.splitlines()[-1]
+    assert " subprocess" not in done.stderr, "it is for uv alone"
 
 
 @pytest.mark.pypi

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow.runtime import install
-from overflow.runtime.manifest import Deferred, Manifest, to_json
+from overflow.runtime import install, unpack
+from overflow.runtime.manifest import Deferred, Manifest, Packed, to_json
 from overflow.runtime.start import start
 from tests.unit.builders import write
 
@@ -24,7 +24,13 @@ def _own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "modules", dict(sys.modules))
 
 
-def bundle(root: Path, *, python: str = RUNNING, deferred: Deferred | None = None) -> str:
+def bundle(
+    root: Path,
+    *,
+    python: str = RUNNING,
+    deferred: Deferred | None = None,
+    packed: tuple[Packed, ...] = (),
+) -> str:
     manifest = Manifest(
         build="b",
         python=python,
@@ -32,6 +38,7 @@ def bundle(root: Path, *, python: str = RUNNING, deferred: Deferred | None = Non
         interface="function",
         overflow_folder=str(root / "overflow"),
         deferred=deferred,
+        packed=packed,
     )
     write(
         root,
@@ -79,3 +86,18 @@ def test_other_python_is_refused_before_anything_is_done(tmp_path: Path) -> None
 def test_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         start(str(tmp_path))
+
+
+def test_packed_groups_stand_before_vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And unpack.py is what puts them there."""
+    groups = tuple(Packed(name=name, size=1, sha256="0" * 64) for name in ("0-a", "1-b"))
+
+    def fill(folder: str, packed: tuple[Packed, ...], root: str) -> None:
+        assert (folder, packed, root) == (f"{tmp_path}/overflow", groups, str(tmp_path))
+        write(tmp_path, {"overflow/1-b/started_dep.py": "where = 'packed'\n"})
+        write(tmp_path, {"overflow/0-a/other.py": ""})
+
+    monkeypatch.setattr(unpack, "fill", fill)
+    assert start(bundle(tmp_path, packed=groups))({}, None) == "packed"
+    placed = [path.removeprefix(f"{tmp_path}/") for path in sys.path if str(tmp_path) in path]
+    assert placed == [str(tmp_path), "overflow/0-a", "overflow/1-b", "_vendor"]
