@@ -107,9 +107,9 @@ class Compiler:
 
     def _python(self, *arguments: str) -> str:
         done = run(
-            [str(self.python), "-I", "-S", "-B", *arguments],
+            [str(self.python), "-s", "-S", "-B", *arguments],
             folder=self.cache,
-            environment=child_environment(self.environ),
+            environment={**child_environment(self.environ), "PYTHONHASHSEED": "0"},
         )
         if done.exit_code != 0:
             raise RuntimeError(f"{self.python} {' '.join(arguments)}: {done.errors}")
