@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from overflow.process import watch
+from overflow.process import run, watch
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,3 +66,10 @@ def test_interrupted_with_everything_that_was_started() -> None:
         watcher.send_signal(signal.SIGINT)
         rest, _ = watcher.communicate(timeout=10)
     assert (rest, watcher.returncode) == ("interrupted\n", 130)
+
+
+def test_a_program_that_takes_too_long_is_killed_with_what_it_started(tmp_path: Path) -> None:
+    """The grandchild holds the pipe open: without the whole session, we would wait for it."""
+    command = ["sh", "-c", "sleep 60 & wait"]
+    done = run(command, folder=tmp_path, environment=os.environ, seconds=0.2)
+    assert done.exit_code == -signal.SIGKILL
