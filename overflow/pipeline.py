@@ -27,7 +27,7 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.measure import Measurement, measure
 from overflow.plan import Outcome
-from overflow.report import BUNDLE, ZIP, Report, Written
+from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of
 from overflow.summary import to_markdown
 from overflow.wire import to_json
@@ -83,7 +83,7 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
         written = None if too_large else _write(contents, aside, tools)
         report = contents.report(tools.console, written)
         (aside / output.SUMMARY).write_text(to_markdown(report), encoding="utf-8")
-        (aside / output.REPORT).write_text(to_json(report), encoding="utf-8")
+        (aside / REPORT).write_text(to_json(report), encoding="utf-8")
         output.publish(aside, folder)
     return report
 
