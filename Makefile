@@ -40,7 +40,7 @@ format: .venv/ready ## let ruff mend what it can
 	$(BIN)/ruff format .
 
 action: .venv/ready ## the action end to end: act, a real container, real uploads
-	$(BIN)/pytest -v tests/e2e/test_action.py tests/e2e/test_image.py
+	$(BIN)/pytest -v tests/e2e/test_action*.py tests/e2e/test_image.py
 
 bench: .venv/ready ## our build against uv's own recipe; a lock of 4,000 packages; the action
 	$(BIN)/python -m benchmarks

@@ -11,7 +11,7 @@ from overflow import __version__
 from overflow.commands import command
 from overflow.console import plain, write
 from overflow.context import read_context
-from overflow.errors import ExitCode, Fault
+from overflow.errors import ExitCode, as_fault
 from overflow.process import stoppable
 from overflow.runner import read_event, say, tell
 from overflow.settings import read_settings
@@ -29,14 +29,19 @@ def main(name: str) -> int:
         )
         with stoppable():  # a cancelled job: the container is stopped, too
             return STEPS[name](step)
-    except Fault as fault:
-        for line in fault.details.splitlines():
-            say(f"  | {line}")
-        tell([command("error", f"{fault.message}\n{fault.hint}", title=f"overflow: {fault.code}")])
-        return int(fault.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    except Exception:  # noqa: BLE001 - a bug of ours: say so, with all there is to know
+    except Exception as error:  # noqa: BLE001 - what is no fault is a bug of ours: say all we know
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    fault = as_fault(error)
+    if fault is None:
         write(sys.stderr, plain(traceback.format_exc()))
         tell([command("error", f"this is a bug of overflow {__version__}: please report it")])
         return int(ExitCode.BUG)
+    for line in fault.details.splitlines():
+        say(f"  | {line}")
+    tell([command("error", f"{fault.message}\n{fault.hint}", title=f"overflow: {fault.code}")])
+    return int(fault.exit_code)

@@ -29,6 +29,7 @@ LONGEST_TITLE = 200
 """Characters of a title; the Checks API takes 255."""
 
 LARGEST_LINE = 10_000_000
+"""Above it, a report names no line of a file that anybody wrote."""
 
 _FILE = re.compile(r"(pyproject\.toml|uv\.lock|requirements\.txt)(?![\w.-])")
 _LINE = re.compile(r"\bline ([1-9][0-9]{0,6})\b", re.ASCII)

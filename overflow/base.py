@@ -9,12 +9,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overflow.box import new_box
 from overflow.checkout import check_out
 from overflow.comparison import Base, KnownBase, UnknownBase
 from overflow.errors import Fault
+from overflow.report import REPORT, Report
 from overflow.rest import Rest, RestFault
+from overflow.results import read_plan
 from overflow.runner import replace_folder, say
-from overflow.stored import Stored, find_report
+from overflow.stored import find_report
 from overflow.wire import from_json, to_json
 
 if TYPE_CHECKING:
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
     from overflow.context import Context, PullRequest
     from overflow.launch import Sandbox
 
-REPORT, COMMIT = "report.json", "commit"
-"""What the step before the build leaves: the report, and the commit that it is of."""
+COMMIT = "commit"
+"""Beside the report that the step before the build leaves: the commit that it is of."""
 
 
 def store_base(context: Context, token: str) -> None:
@@ -71,7 +74,7 @@ def _said(base: KnownBase, how: str) -> KnownBase:
 
 def _stored(context: Context, pull_request: PullRequest, token: str) -> KnownBase | None:
     try:
-        found: Stored | None = find_report(
+        found = find_report(
             Rest(context.api_url, token),
             context.repository,
             artifact_name=context.report_artifact,
@@ -90,16 +93,16 @@ def _stored(context: Context, pull_request: PullRequest, token: str) -> KnownBas
 def _built(
     context: Context, pull_request: PullRequest, sandbox: Sandbox, environ: Mapping[str, str]
 ) -> KnownBase | UnknownBase:
-    sources, sha = Path(context.box, "base"), pull_request.base_sha
-    replace_folder(str(sources))
-    if not check_out(Path(context.workspace), sha, sources, environ):
-        return UnknownBase(reason=f"commit {sha[:9]} is not in the checkout, nor can it be fetched")
-    if not (sources / context.project).is_dir():
-        return UnknownBase(reason=f"commit {sha[:9]} has no folder {context.project}")
-    content, said = sandbox.plan(sources)
-    try:
-        return KnownBase(report=from_json(content.encode()), sha=sha, exact=True)
-    except Fault:
-        errors = [line for line in said.splitlines() if line.startswith("error[")]
-        why = errors[-1] if errors else "its build printed no plan"
-        return UnknownBase(reason=f"commit {sha[:9]} cannot be measured: {why[:300]}")
+    sha = pull_request.base_sha
+    with new_box(Path(context.work)) as box:
+        if not check_out(Path(context.workspace), sha, box.sources, environ):
+            reason = "is not in the checkout, nor can it be fetched"
+            return UnknownBase(reason=f"commit {sha[:9]} {reason}")
+        if not (box.sources / context.project).is_dir():
+            return UnknownBase(reason=f"commit {sha[:9]} has no folder {context.project}")
+        say(f"Measuring the base, {sha[:9]}")
+        report = read_plan(box.output, sandbox.plan(box))
+    if isinstance(report, Report):
+        return KnownBase(report=report, sha=sha, exact=True)
+    why = f"{report.code}: {report.message}"[:300]
+    return UnknownBase(reason=f"commit {sha[:9]} cannot be measured: {why}")

@@ -52,7 +52,8 @@ def copy_workspace(workspace: Path, copy: Path) -> None:
 def _forget_credentials(git: Path) -> None:
     if git.is_symlink():
         return
-    configs = (git / "modules").rglob("config")
+    inner = git / "modules"
+    configs = [] if inner.is_symlink() else inner.rglob("config")
     # A branch may have that name, too.
     modules = [path.parent for path in configs if (path.parent / "objects").is_dir()]
     for place in (git, *modules):
@@ -60,7 +61,7 @@ def _forget_credentials(git: Path) -> None:
             path = place / name
             if path.is_file() and not path.is_symlink():
                 path.write_text(harmless_config(path.read_text("utf-8", "replace")), "utf-8")
-        for name in ("hooks", "credentials", "logs"):
+        for name in ("hooks", "credentials", "logs", "worktrees", "config.lock"):
             _remove(place / name)
 
 

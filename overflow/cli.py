@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING
 
 from overflow import __version__, pipeline
 from overflow.console import Console, plain, write
-from overflow.errors import ExitCode, Fault, InputFault
+from overflow.errors import ExitCode, as_fault
 from overflow.inputs import OPTIONS, Given, Inputs, read_inputs, text_option
 from overflow.installation import Tools
 from overflow.output import SUMMARY, leave_failure
 from overflow.process import stoppable
-from overflow.report import BUNDLE, ZIP, Failure, Report
+from overflow.report import BUNDLE, REPORT, ZIP, Failure, Report
 from overflow.text import to_text
 from overflow.uv import Uv
 from overflow.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from overflow.errors import Fault
 
 DESCRIPTION = """\
 Turns a uv-locked Python project into an AWS Lambda bundle, also when its packages are larger than
@@ -46,18 +48,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def main_from_environment(command: str = "build") -> int:
     """`python entrypoint.py`: every setting is an OVERFLOW_ variable.
 
-    command: `build`, or `plan`, which prints the plan as report.json has it.
+    command: `build`, or `plan`, which writes report.json alone.
     """
     with stoppable():
-        return _guarded({"command": command, "json": "yes"}, os.environ)
+        return _guarded({"command": command, "json": None, "reports": "yes"}, os.environ)
 
 
 def _run(given: Given, environ: Mapping[str, str]) -> ExitCode:
     console = Console(sys.stderr)
     tools = Tools(uv=Uv.bundled(environ), console=console, environ=environ)
     if given["command"] == "plan":
-        inputs = read_inputs(given, environ, writes=False)
+        inputs = read_inputs(given, environ, writes="reports" in given)
         report = pipeline.plan(inputs, tools)
+        if inputs.output is not None:
+            (inputs.output / REPORT).write_text(to_json(report), encoding="utf-8")
         write(sys.stdout, to_json(report) if given["json"] else plain(to_text(report)))
     else:
         inputs = read_inputs(given, environ, writes=True)
@@ -89,29 +93,19 @@ def _guarded(given: Given, environ: Mapping[str, str]) -> int:
         console.say("Interrupted: the output is as it was.")
         return int(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - what is no fault is a bug of ours: say all we know
-        fault = _as_fault(error)
+        fault = as_fault(error)
         if fault is None:
             console.say(traceback.format_exc())
             console.say(f"error[bug]: this is a bug of overflow {__version__}: please report it")
         else:
             console.fault(fault)
         failure = _failure(error, fault)
-        if given["command"] == "build":
+        if given["command"] == "build" or "reports" in given:
             leave_failure(text_option(given, environ, "output"), failure)
         return failure.exit_code
     finally:
         if collects:
             gc.enable()
-
-
-def _as_fault(error: Exception) -> Fault | None:
-    if isinstance(error, OSError):
-        return InputFault(
-            "file-system",
-            f"{error.filename or 'the file system'}: {error.strerror or error}",
-            hint="check its rights and the free space, then run again",
-        )
-    return error if isinstance(error, Fault) else None
 
 
 def _failure(error: Exception, fault: Fault | None) -> Failure:
@@ -123,13 +117,7 @@ def _failure(error: Exception, fault: Fault | None) -> Failure:
             details="",
             exit_code=int(ExitCode.BUG),
         )
-    return Failure(
-        code=fault.code,
-        message=fault.message,
-        hint=fault.hint,
-        details=fault.details,
-        exit_code=int(fault.exit_code),
-    )
+    return Failure.of(fault)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from overflow.comparison import Change, KnownBase
 from overflow.limits import in_megabytes
 from overflow.markdown import code, fitting, link, markdown, row, table, tidy
 from overflow.plan import Outcome
-from overflow.summary import failed, items, placement, snippet, title
+from overflow.summary import SHORT, failed, items, placement, snippet, title
 from overflow.templates import render
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ DETAILS = 4_000
 
 MOST_ITEMS = 5
 """Remedies and warnings, of each."""
-
-SHORT = 120
-"""Characters of Markdown for a name, a version or a setting."""
 
 SHA = 7
 """Characters of a commit's id, as GitHub shows it."""
@@ -207,11 +204,9 @@ def _changed(change: Change) -> str:
 
 
 def _versions(old: Row | None, new: Row | None) -> str:
-    one = new or old
-    assert one is not None  # noqa: S101 - for the type checker: a change has one of the two
-    if old is None or old.version == one.version:
-        return title(one.name, one.version)
-    return f"{title(one.name, old.version)} → {markdown(one.version, SHORT)}"
+    if old and new and old.version != new.version:
+        return f"{title(new.name, old.version)} → {markdown(new.version, SHORT)}"
+    return next(title(one.name, one.version) for one in (new, old) if one)
 
 
 def _moved(old: Row | None, new: Row | None) -> str:

@@ -83,13 +83,6 @@ class Comparison:
         return self.head.sizes.total - self.base.report.sizes.total
 
     @property
-    def bundle_growth(self) -> int | None:
-        """The same of the bundle alone."""
-        if isinstance(self.base, UnknownBase):
-            return None
-        return self.head.sizes.bundle - self.base.report.sizes.bundle
-
-    @property
     def changed(self) -> tuple[Change, ...]:
         """Those that changed, the largest change first."""
         return tuple(change for change in self.changes if change.status != "unchanged")

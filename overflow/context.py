@@ -59,22 +59,17 @@ class Context:
     @property
     def state(self) -> str:
         """The folder that the action's steps share, out of the sandbox's reach."""
-        return f"{self.temp}/overflow/{self.key}"
+        return f"{self.work}/{self.key}"
 
     @property
     def base_state(self) -> str:
         """The folder in which the step before the build leaves the base's stored report."""
-        return f"{self.temp}/overflow/base-{self.key}"
+        return f"{self.work}/base-{self.key}"
 
     @property
-    def box(self) -> str:
-        """The folder that the sandbox may write to."""
-        return f"{self.temp}/overflow/box"
-
-    @property
-    def output(self) -> str:
-        """The build's output folder."""
-        return f"{self.box}/{self.key}"
+    def work(self) -> str:
+        """The action's folder on the runner, below which boxes are made."""
+        return f"{self.temp}/overflow"
 
     @property
     def report_artifact(self) -> str:
@@ -86,7 +81,8 @@ class Context:
         """Project and matrix values for people: `services/api, 3.12, arm64`; empty if alone."""
         values = json.loads(self.matrix).values() if self.matrix else ()
         texts = [one if isinstance(one, str) else json.dumps(one) for one in values]
-        return ", ".join([self.project, *texts] if self.project != "." else texts)
+        named = [self.project] if self.project != "." else []
+        return ", ".join([*named, *(text for text in texts if text not in named)])
 
     @cached_property
     def pull_request(self) -> PullRequest | None:
@@ -94,15 +90,18 @@ class Context:
         found = self.event.get("pull_request")
         if not isinstance(found, dict):
             return None
-        base, head = found["base"], found["head"]
-        head_repository = head.get("repo") or {}  # null once a fork is deleted
-        return PullRequest(
-            number=int(found["number"]),
-            base_ref=str(base["ref"]),
-            base_sha=_sha(base["sha"]),
-            head_sha=_sha(head["sha"]),
-            is_fork=head_repository.get("full_name") != self.repository,
-        )
+        try:
+            base, head = found["base"], found["head"]
+            repository = head.get("repo") or {}  # null once a fork is deleted
+            return PullRequest(
+                number=int(found["number"]),
+                base_ref=str(base["ref"]),
+                base_sha=_sha(base["sha"]),
+                head_sha=_sha(head["sha"]),
+                is_fork=repository.get("full_name") != self.repository,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _invalid("the event's pull_request is incomplete") from error
 
 
 def read_context(environ: Mapping[str, str], event: Mapping[str, Any]) -> Context:
@@ -151,7 +150,7 @@ def _matrix(text: str) -> str:
     """The leg as canonical JSON; GitHub gives `null` for a job without a matrix, act `{}`."""
     try:
         values = json.loads(text) if text.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     return json.dumps(values, sort_keys=True) if values and isinstance(values, dict) else ""
 
@@ -159,9 +158,9 @@ def _matrix(text: str) -> str:
 def _sha(value: object) -> str:
     text = str(value)
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
-        raise InputFault(
-            "event-invalid",
-            f"the event's commit {text!r} is none",
-            hint="run the action on GitHub's own events",
-        )
+        raise _invalid(f"the event's commit {text[:80]!r} is none")
     return text
+
+
+def _invalid(what: str) -> InputFault:
+    return InputFault("event-invalid", what, hint="run the action on GitHub's own events")

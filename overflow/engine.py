@@ -29,7 +29,10 @@ _HANDED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_prox
               "PIP_INDEX_URL", "UV_PYTHON_INSTALL_MIRROR")  # fmt: skip
 """Build arguments that have the name of the variable they come from."""
 
-_FOR_DOCKER = re.compile(r"DOCKER_\w+|BUILDKIT_\w+|PATH|HOME|XDG_RUNTIME_DIR|TMPDIR")
+_FOR_DOCKER = re.compile(
+    r"DOCKER_\w+|BUILDKIT_\w+|PATH|HOME|XDG_RUNTIME_DIR|TMPDIR"
+    r"|RUNNER_TRACKING_ID"  # by it, GitHub's runner finds what a job has left behind
+)
 
 
 def for_docker(environ: Mapping[str, str]) -> dict[str, str]:
@@ -90,6 +93,10 @@ class Engine:
                 hint="check its name and the login to its registry, or drop the input",
             )
         return self._built()
+
+    def kill(self, container: str) -> None:
+        """Kill a container that may have ended by itself."""
+        self._docker("kill", container)
 
     def _published(self) -> str | None:
         """The published image, unless what it is built from has changed since."""

@@ -48,3 +48,14 @@ class UvFault(Fault):
     """uv, or the package index behind it, failed."""
 
     exit_code = ExitCode.UV
+
+
+def as_fault(error: Exception) -> Fault | None:
+    """The fault that an exception is, or, as an OSError, amounts to; None for a bug of ours."""
+    if isinstance(error, OSError):
+        return InputFault(
+            "file-system",
+            f"{error.filename or 'the file system'}: {error.strerror or error}",
+            hint="check its rights and the free space, then run again",
+        )
+    return error if isinstance(error, Fault) else None

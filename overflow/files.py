@@ -37,7 +37,7 @@ HASHED_UP_TO = 1024 * 1024
 _SETTINGS = re.compile(
     r"(?:.*/)?(?:pyproject\.toml|uv\.lock|uv\.toml|pip\.conf|requirements.*\.txt)"
 )
-_CREDENTIALS = re.compile(rb"://[^/\s@'\"]*:[^/\s@'\"]+@|https?://[^/\s@'\"]+@")
+_CREDENTIALS = re.compile(rb"://[^/\s@'\":]*:[^/\s@'\"]+@|https?://[^/\s@'\"]+@")
 """A user name and password, or a token, in a URL."""
 
 
@@ -84,12 +84,11 @@ def read_project_files(
     """
     tree = read_tree(root, _rule(exclude, include))
     secret = [path for path in tree.sizes if _holds_credentials(tree, path)]
+    kept = tree.sizes.keys() - secret
     names = tuple(name.lstrip("/") for name in RESERVED)
     reserved = [path for path in tree.left_out if path in names]
     return ProjectFiles(
-        tree=replace(
-            tree, sizes={path: size for path, size in tree.sizes.items() if path not in secret}
-        ),
+        tree=replace(tree, sizes={path: size for path, size in tree.sizes.items() if path in kept}),
         notes=(
             *(f"left out: link {path}" for path in tree.skipped_links),
             *(f"left out: {path}, a name that the bundle needs" for path in reserved),

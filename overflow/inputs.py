@@ -23,6 +23,10 @@ ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 
+NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
+NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
+"""Variable of `--no-runtime-install`, the one option that takes no value."""
+
 VERCEL_SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 VERCEL_TMP = "MAXIMISE_TMP_SPACE"
 """Two variables of Vercel's Python runtime, honoured as they were there."""
@@ -218,12 +222,12 @@ def _many(
 def _runtime_install(given: Given, environ: Mapping[str, str]) -> bool:
     if given.get("no_runtime_install"):
         return False
-    off = _switch(environ, "OVERFLOW_NO_RUNTIME_INSTALL")
+    off = _switch(environ, NO_RUNTIME_INSTALL)
     return not off if off is not None else _switch(environ, VERCEL_SWITCH) is not False
 
 
 def _start_record(given: Given, environ: Mapping[str, str]) -> bool:
-    return not (given.get("no_start_record") or _switch(environ, "OVERFLOW_NO_START_RECORD"))
+    return not (given.get("no_start_record") or _switch(environ, NO_START_RECORD))
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

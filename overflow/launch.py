@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overflow.box import HOMES, Box
 from overflow.checkout import copy_workspace
 from overflow.engine import Engine, for_docker
 from overflow.errors import InputFault
+from overflow.inputs import NO_START_RECORD
 from overflow.native import tools_python
-from overflow.process import child_environment, run, watch
+from overflow.process import child_environment, watch
 from overflow.runner import commands_stopped, notice, say
 from overflow.sandbox import CERTIFICATES, Mount, docker_run, handed_in
 
@@ -25,9 +28,6 @@ APP = "/opt/overflow/app"
 """Where the container sees the action's own code; its Python is the image's entry point."""
 
 CODE = ("entrypoint.py", "overflow", "templates")
-
-HOMES = {"HOME": "home", "TMPDIR": "tmp", "UV_CACHE_DIR": "cache"}
-"""Folders of a container's own, all on one mount: uv links files between them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,53 +43,58 @@ class Sandbox:
     python: Path | None
     """Natively: the interpreter that has our libraries."""
 
-    def build(self) -> int:
-        """Build the workspace's project into the context's output folder; gives the exit code."""
+    def build(self, box: Box) -> int:
+        """Build the workspace's project into the box; gives the exit code."""
         sources = Path(self.context.workspace)
         if self.image is not None:
-            sources = Path(self.context.box, "workspace")
-            copy_workspace(Path(self.context.workspace), sources)
-        command, environment = self._command([], sources)
-        with commands_stopped():
-            return watch(command, folder=sources, environment=environment)
+            copy_workspace(sources, box.sources)
+            sources = box.sources
+        return self._run([], box, sources)
 
-    def plan(self, sources: Path) -> tuple[str, str]:
-        """What `overflow plan --json` says of the project in a folder, and what it says on the way.
+    def plan(self, box: Box) -> int:
+        """Plan the project in the box's sources, report.json and all; gives the exit code."""
+        return self._run(["plan"], box, box.sources)
 
-        The first is empty where there is no plan.
-        """
-        command, environment = self._command(["plan"], sources)
-        done = run(command, folder=sources, environment=environment)
-        return (done.output if done.exit_code in (0, 3) else ""), done.errors
+    def _run(self, arguments: Sequence[str], box: Box, sources: Path) -> int:
+        name = f"overflow-{secrets.token_hex(8)}"
+        command, environment = self._command(arguments, box, sources, name)
+        try:
+            with commands_stopped():
+                return watch(command, folder=sources, environment=environment)
+        except BaseException:
+            if self.image is not None:
+                # Whoever runs in it may have stopped what heeds the signal that docker hands on.
+                Engine(action=self.action, environ=self.environ).kill(name)
+            raise
 
     def _command(
-        self, arguments: Sequence[str], sources: Path
+        self, arguments: Sequence[str], box: Box, sources: Path, name: str
     ) -> tuple[list[str], Mapping[str, str]]:
         """The command that has the project below `sources` built, and its variables."""
         context, given = self.context, handed_in(self.environ)
         folders = {"OVERFLOW_PROJECT": str(sources / context.project)}
-        folders["OVERFLOW_OUTPUT"] = context.output
+        folders["OVERFLOW_OUTPUT"] = str(box.output)
         if self.image is None:
             if context.pull_request is not None and context.pull_request.is_fork:
-                given = {**given, "OVERFLOW_NO_START_RECORD": "1"}
+                given = {**given, NO_START_RECORD: "1"}
             command = [str(self.python), "-I", str(self.action / "entrypoint.py"), *arguments]
             return command, {**child_environment(self.environ), **given, **folders}
         # A build sees its sources where the workspace is, so that what it says names real paths.
         folders["OVERFLOW_PROJECT"] = f"{context.workspace}/{context.project}"
-        folders |= {name: f"{context.box}/{folder}" for name, folder in HOMES.items()}
+        folders |= {variable: str(box.inside / home) for variable, home in HOMES.items()}
         command = docker_run(
             self.image,
             [f"{APP}/entrypoint.py", *arguments],
-            mounts=self._mounts(sources),
+            mounts=self._mounts(box),
             settings={**folders, "LANG": "C.UTF-8"},
             handed_in=given,
             user=(os.getuid(), os.getgid()),
             folder=context.workspace,
+            name=name,
         )
         return command, {**for_docker(self.environ), **given}
 
-    def _mounts(self, sources: Path) -> list[Mount]:
-        context = self.context
+    def _mounts(self, box: Box) -> list[Mount]:
         code = [Mount(source=str(self.action / name), target=f"{APP}/{name}") for name in CODE]
         named = {self.environ[name] for name in CERTIFICATES if self.environ.get(name)}
         certificates = [
@@ -100,8 +105,8 @@ class Sandbox:
         return [
             *code,
             *certificates,
-            Mount(source=context.box, target=context.box, writable=True),
-            Mount(source=str(sources), target=context.workspace, writable=True),
+            Mount(source=str(box.inside), target=str(box.inside), writable=True),
+            Mount(source=str(box.sources), target=self.context.workspace, writable=True),
         ]
 
 
@@ -113,8 +118,6 @@ def choose_sandbox(
     Raises InputFault `container-unavailable`, `image-missing`, `image-unavailable`,
     `tools-unavailable`.
     """
-    for folder in (context.output, *(f"{context.box}/{name}" for name in HOMES.values())):
-        Path(folder).mkdir(parents=True, mode=0o700, exist_ok=True)
     image = None if settings.mode == "native" else _image(settings, action, environ)
     python = tools_python(action, context.temp, environ) if image is None else None
     return Sandbox(context=context, action=action, environ=environ, image=image, python=python)

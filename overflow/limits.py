@@ -32,6 +32,9 @@ LARGEST_LOCK = 128 * MIB
 LARGEST_REPORT = 20 * MIB
 """A report.json above this size is refused unread; one of 500 distributions has 0.15 MB."""
 
+LARGEST_ZIP = 4096 * MIB
+"""An archive above this size is not hashed: Lambda takes a sixteenth of it, unpacked."""
+
 MEMORY_OF_ONE_CPU_MB = 1_769
 """Memory at which a function has one whole CPU (AWS: configure function memory)."""
 

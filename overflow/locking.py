@@ -55,7 +55,12 @@ def read_project(folder: Path) -> Project | None:
     path = folder / "pyproject.toml"
     if not path.exists() and (folder / "requirements.txt").is_file():
         return None
-    content = _read(path, LARGEST_PYPROJECT, "pyproject", "create it with `uv init`")
+    content = _read(
+        path,
+        LARGEST_PYPROJECT,
+        "pyproject",
+        "name the project's folder (a workflow checks it out first), or create it: `uv init`",
+    )
     mapping = parse_toml(content, "pyproject.toml", "pyproject-invalid")
     if "project" not in mapping and (folder / "requirements.txt").is_file():
         return None  # a pyproject.toml that holds the settings of tools only

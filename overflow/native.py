@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from overflow.errors import InputFault
 from overflow.process import child_environment, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 REQUIREMENTS = "requirements.txt"
 """Every library by hash, as uv.lock has them."""
@@ -31,14 +33,22 @@ def tools_python(action: Path, temp: str, environ: Mapping[str, str]) -> Path:
     cache = Path(environ.get("RUNNER_TOOL_CACHE") or temp)
     place = (cache if os.access(cache, os.W_OK) else Path(temp)) / "overflow-tools"
     folder = place / f"{version}-{digest[:20]}"
-    if not (folder / "complete").exists():
-        _make(folder, requirements, environ)
+    with _alone(place):  # another job of this machine may be at it
+        if not (folder / "complete").exists():
+            _make(folder, requirements, environ)
     return folder / "bin" / "python"
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # gone with its holder, however that ends
+        yield
 
 
 def _make(folder: Path, requirements: Path, environ: Mapping[str, str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
     python = str(folder / "bin" / "python")
     uv = shutil.which("uv", path=environ.get("PATH"))
     if uv:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.errors import InputFault
-from overflow.report import BUNDLE, ZIP
+from overflow.report import BUNDLE, FAULT, REPORT, ZIP
 from overflow.wire import failure_to_json
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from overflow.report import Failure
 
-REPORT = "report.json"
 SUMMARY = "summary.md"
-FAULT = "fault.json"
-"""Why the last build failed, for a program; gone again with the next one that succeeds."""
+"""The report for people."""
 
 
 @contextmanager
@@ -81,7 +79,10 @@ def publish(aside: Path, output: Path) -> None:
 
 
 def leave_failure(output: str | None, failure: Failure) -> None:
-    """Write why a build failed beside an earlier result, if the output folder exists at all."""
+    """Write why a build failed beside an earlier result, if the output folder exists at all.
+
+    The file is gone again with the next build that succeeds.
+    """
     if output and os.path.isdir(output) and failure.code != "output-inside-project":
         place = Path(output, FAULT)
         with suppress(OSError):

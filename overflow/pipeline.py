@@ -28,7 +28,7 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.measure import Measurement, measure
 from overflow.plan import Outcome, Strategy
-from overflow.report import BUNDLE, ZIP, Report, Written
+from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of
 from overflow.startup import Recording, record, top_modules
 from overflow.summary import to_markdown
@@ -86,7 +86,7 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
         written = None if too_large else _write(contents, aside, tools)
         report = contents.report(tools.console, written)
         (aside / output.SUMMARY).write_text(to_markdown(report), encoding="utf-8")
-        (aside / output.REPORT).write_text(to_json(report), encoding="utf-8")
+        (aside / REPORT).write_text(to_json(report), encoding="utf-8")
         output.publish(aside, folder)
     return report
 

@@ -11,16 +11,19 @@ from overflow.context import ARTIFACT_PREFIX
 from overflow.errors import Fault
 from overflow.record import NAMES, read_record
 from overflow.report import Failure
+from overflow.rest import Rest, RestFault
 from overflow.sticky import Published, publish
-from overflow.stored import artifacts_of_run, pull_request_of_run
+from overflow.stored import artifacts_of_run, files_of_artifact, pull_request_of_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from overflow.record import Record
-    from overflow.rest import Rest
 
 _RECORD = re.compile(re.escape(ARTIFACT_PREFIX) + r"[0-9a-f]{20}")
+
+MOST_POSTED = 20
+"""Comments that one run may have: a fork names its artifacts as it likes."""
 
 NOT_COMPARED = UnknownBase(reason="this run compared with none")
 
@@ -44,32 +47,50 @@ def body_of(record: Record, *, key: str, artifact_url: str | None, run_url: str)
     return to_comment(compare(record.result, record.base or NOT_COMPARED), post)
 
 
-def put(rest: Rest, repository: str, number: int, *, key: str, body: str) -> Published:
-    """Create or update the comment of this key. Raises RestFault."""
+def put(
+    rest: Rest, repository: str, number: int, *, key: str, body: str, author: str | None = None
+) -> Published:
+    """Create or update the comment of this key; body: as of body_of(). Raises RestFault.
+
+    author: who the token comments as, where GitHub does not say.
+    """
     first = marker(key)
-    # publish() puts it there itself.
-    text = body.removeprefix(f"{first}\n")
-    return publish(rest, owner_repo=repository, number=number, marker=first, body=text)
+    return publish(
+        rest, owner_repo=repository, number=number, marker=first, body=body, author=author
+    )
 
 
-def post_run(rest: Rest, repository: str, run: Mapping[str, object]) -> Iterator[str]:
+def post_run(
+    rest: Rest, repository: str, run: Mapping[str, object], *, author: str | None = None
+) -> Iterator[str]:
     """Post the comments of a finished run, rendered here from its reports; says what it did.
 
     run: the event's `workflow_run`, which GitHub wrote. All else comes from the run's artifacts,
     which a fork can fill as it likes: that is checked and escaped, and names no pull request.
     Raises RestFault.
     """
-    number, identity = pull_request_of_run(rest, repository, run), run.get("id")
-    if number is None or not isinstance(identity, int):
+    identity, url = run.get("id"), str(run.get("html_url"))
+    if run.get("event") != "pull_request" or not isinstance(identity, int):
+        yield "That run was not for a pull request: nothing to post"
+        return
+    number = pull_request_of_run(rest, repository, run)
+    if number is None:
         yield "No open pull request is at the commit of that run: nothing to post"
         return
-    url = str(run.get("html_url"))
-    for name, files in artifacts_of_run(rest, repository, identity, _RECORD, NAMES):
-        key = name.removeprefix(ARTIFACT_PREFIX)
+    artifacts = artifacts_of_run(rest, repository, identity)
+    records = sorted(name for name in artifacts if _RECORD.fullmatch(name))
+    if not records:
+        yield "That run left no report: nothing to post"
+    for name in records[:MOST_POSTED]:
         try:
-            body = body_of(read_record(files), key=key, artifact_url=None, run_url=url)
-        except Fault as fault:
+            files = files_of_artifact(rest, repository, artifacts[name], NAMES)
+            record = read_record(files)
+        except (Fault, RestFault) as fault:
             yield f"{name}: {fault.message}"
             continue
-        published = put(rest, repository, number, key=key, body=body)
+        zipped = artifacts.get(record.artifact)
+        link = f"{url}/artifacts/{zipped}" if zipped else None
+        key = name.removeprefix(ARTIFACT_PREFIX)
+        body = body_of(record, key=key, artifact_url=link, run_url=url)
+        published = put(rest, repository, number, key=key, body=body, author=author)
         yield f"Comment {published.action}: {published.url}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,8 +83,8 @@ def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
     """Run a program whose output goes to our standard output; gives its exit code.
 
     That is 128 and the signal's number where a signal ended it, as a shell has it.
-    It is asked to stop, with everything it started, where we are. Raises OSError where it cannot
-    be started.
+    Where we are stopped, it is asked to stop with everything it started, and after PATIENCE made
+    to. Raises OSError where it cannot be started.
     """
     with subprocess.Popen(
         list(command),
@@ -99,9 +99,18 @@ def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
         try:
             exit_code = child.wait()
         except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)
+            _signal_all(child.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(PATIENCE)
+            # Whoever did not heed it, also those whose parent did.
+            _signal_all(child.pid, signal.SIGKILL)
             raise
     return exit_code if exit_code >= 0 else 128 - exit_code
+
+
+def _signal_all(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # all of them have ended
+        os.killpg(group, number)
 
 
 def run(
@@ -130,7 +139,7 @@ def run(
         try:
             output, errors = child.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
+            _signal_all(child.pid, signal.SIGKILL)
             output, errors = child.communicate()
         except BaseException:
             child.terminate()  # docker and uv stop what they have started

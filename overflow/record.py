@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 from overflow.comparison import Base, KnownBase, UnknownBase
 from overflow.errors import InputFault
-from overflow.report import Failure, Report
+from overflow.report import FAULT, REPORT, Failure, Report
 from overflow.wire import failure_from_json, failure_to_json, from_json, read_fields, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REPORT = "report.json"
-FAULT = "fault.json"
 BASE = "base-report.json"
 RUN = "run.json"
 NAMES = frozenset({REPORT, FAULT, BASE, RUN})
+"""All files that a record can have: report or fault, the base's report, and what else is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +32,15 @@ class Record:
     leg: str
     head: str
     """The commit that was built."""
+    artifact: str
+    """Name of the uploaded zip; empty where there is none."""
 
 
 def record_files(record: Record) -> dict[str, str]:
     """The record as files, by name."""
     result, base = record.result, record.base
-    run: dict[str, object] = {"schema": 1, "leg": record.leg, "head": record.head, "base": None}
+    run: dict[str, object] = {"schema": 1, "leg": record.leg, "head": record.head}
+    run |= {"artifact": record.artifact, "base": None}
     files = {}
     if isinstance(result, Report):
         files[REPORT] = to_json(result)
@@ -76,4 +78,5 @@ def read_record(files: Mapping[str, bytes]) -> Record:
         base=found,
         leg=run.text("leg"),
         head=run.text("head"),
+        artifact=run.text("artifact"),
     )

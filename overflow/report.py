@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overflow.errors import ExitCode
+from overflow.errors import ExitCode, Fault
 from overflow.limits import ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
 from overflow.plan import Outcome
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 BUNDLE = "bundle"
 ZIP = "function.zip"
 """What a build writes: the folder that becomes /var/task, and the archive of it."""
+
+REPORT = "report.json"
+FAULT = "fault.json"
+"""What programs read of a build: the report, or where it failed, why (a Failure)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,3 +181,14 @@ class Failure:
     hint: str
     details: str
     exit_code: int
+
+    @classmethod
+    def of(cls, fault: Fault) -> Failure:
+        """What is told later of a fault."""
+        return cls(
+            code=fault.code,
+            message=fault.message,
+            hint=fault.hint,
+            details=fault.details,
+            exit_code=int(fault.exit_code),
+        )

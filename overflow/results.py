@@ -13,14 +13,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overflow.errors import ExitCode, Fault, InputFault
-from overflow.limits import LARGEST_REPORT
-from overflow.output import FAULT, REPORT
-from overflow.report import ZIP, Failure, Report
+from overflow.limits import LARGEST_REPORT, LARGEST_ZIP
+from overflow.report import FAULT, REPORT, ZIP, Failure, Report
 from overflow.wire import failure_from_json, from_json
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
+
+    from overflow.report import Written
 
 ENGINE_FAILED = 125
 """What `docker run` ends with where the container itself could not be started (its manual)."""
@@ -31,29 +32,31 @@ REPORTED = frozenset({int(ExitCode.OK), int(ExitCode.TOO_LARGE)})
 
 def read_result(output: Path, exit_code: int) -> Report | Failure:
     """What a build that ended with `exit_code` left in its output folder."""
+    report = read_plan(output, exit_code)
+    if isinstance(report, Failure):
+        return report
     try:
-        if exit_code not in REPORTED:
-            return _failure(output, exit_code)
-        report = from_json(_read(output / REPORT))
-        too_large = exit_code == ExitCode.TOO_LARGE
-        if report.exit_code != exit_code or (report.written is None) != too_large:
+        if (report.written is None) != (exit_code == ExitCode.TOO_LARGE):
             raise _forged(f"{REPORT} does not fit exit code {exit_code}")
-        if report.written is not None and _sha256(output / ZIP) != report.written.zip_sha256:
-            raise _forged(f"{ZIP} is not the file that {REPORT} describes")
+        if report.written is not None:
+            _check_zip(output / ZIP, report.written)
     except Fault as fault:
-        return failure_of(fault)
+        return Failure.of(fault)
     return report
 
 
-def failure_of(fault: Fault) -> Failure:
-    """A fault as what is told to people later."""
-    return Failure(
-        code=fault.code,
-        message=fault.message,
-        hint=fault.hint,
-        details=fault.details,
-        exit_code=int(fault.exit_code),
-    )
+def read_plan(output: Path, exit_code: int) -> Report | Failure:
+    """The same of a plan, which writes no archive."""
+    try:
+        _check_folder(output)
+        if exit_code not in REPORTED:
+            return _failure(output, exit_code)
+        report = from_json(_read(output / REPORT))
+        if report.exit_code != exit_code:
+            raise _forged(f"{REPORT} does not fit exit code {exit_code}")
+    except Fault as fault:
+        return Failure.of(fault)
+    return report
 
 
 def _failure(output: Path, exit_code: int) -> Failure:
@@ -78,6 +81,15 @@ def _failure(output: Path, exit_code: int) -> Failure:
         )
 
 
+def _check_folder(output: Path) -> None:
+    try:
+        is_folder = stat.S_ISDIR(output.lstat().st_mode)
+    except OSError:  # it, or where it lies, was removed or closed
+        is_folder = False
+    if not is_folder:
+        raise _forged("the output folder was replaced")
+
+
 def _open(path: Path) -> IO[bytes]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -94,12 +106,16 @@ def _read(path: Path) -> bytes:
         return stream.read(LARGEST_REPORT + 1)
 
 
-def _sha256(path: Path) -> str:
+def _check_zip(path: Path, written: Written) -> None:
     digest = hashlib.sha256()
     with _open(path) as stream:
-        while piece := stream.read(1 << 20):
+        size = os.fstat(stream.fileno()).st_size
+        # First: a file of any size can be made from nothing.
+        fits = size == written.zip_bytes <= LARGEST_ZIP
+        while fits and (piece := stream.read(1 << 20)):
             digest.update(piece)
-    return digest.hexdigest()
+    if not fits or digest.hexdigest() != written.zip_sha256:
+        raise _forged(f"{ZIP} is not the file that {REPORT} describes")
 
 
 def _forged(what: str) -> InputFault:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from overflow.box import remove
 from overflow.commands import command, output_entry
 from overflow.console import plain, write
+from overflow.errors import InputFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,7 +23,12 @@ def read_event(environ: Mapping[str, str]) -> Mapping[str, Any]:
     path = environ.get("GITHUB_EVENT_PATH", "")
     if not path or not Path(path).is_file():
         return {}
-    content = json.loads(Path(path).read_text("utf-8"))
+    try:
+        content = json.loads(Path(path).read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputFault(
+            "event-invalid", f"{path}: not JSON", hint="run the action on GitHub's own events"
+        ) from error
     return content if isinstance(content, dict) else {}
 
 
@@ -65,15 +71,12 @@ def commands_stopped() -> Iterator[None]:
     try:
         yield
     finally:
-        tell([f"::{token}::"])
+        tell(["", f"::{token}::"])  # on a line of its own, whatever the child printed last
 
 
 def replace_folder(path: str) -> Path:
     """An empty folder for its owner alone, whatever an earlier run left in its place."""
     folder = Path(path)
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     folder.mkdir(parents=True, mode=0o700)
-    folder.chmod(0o700)
     return folder

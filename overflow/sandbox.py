@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overflow.inputs import OPTIONS, VERCEL_SWITCH, VERCEL_TMP
+from overflow.inputs import NO_RUNTIME_INSTALL, NO_START_RECORD, OPTIONS, VERCEL_SWITCH, VERCEL_TMP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 BUILD_VARIABLES = frozenset(
     {option.variable for option in OPTIONS}
-    | {"OVERFLOW_NO_RUNTIME_INSTALL", "OVERFLOW_NO_START_RECORD", VERCEL_SWITCH, VERCEL_TMP}
+    | {NO_RUNTIME_INSTALL, NO_START_RECORD, VERCEL_SWITCH, VERCEL_TMP}
 )
 """What a build is asked for; the folders are set by the launcher."""
 
@@ -50,6 +50,10 @@ def handed_in(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+MOST_PROCESSES = "4096"
+"""Processes and threads in a container: a build has hundreds, a fork bomb has more."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Mount:
     """A folder or file of the host, and where the container sees it."""
@@ -75,16 +79,18 @@ def docker_run(
     handed_in: Iterable[str],
     user: tuple[int, int],
     folder: str,
+    name: str,
 ) -> list[str]:
     """The command that runs another one in the build image.
 
     settings: variables of the launcher's own making. handed_in: names of variables; docker takes
     their values, which may be passwords, from its environment, so that no command line shows them.
-    user: uid and gid.
+    user: uid and gid. name: the container's, by which it can be killed.
     """
     uid, gid = user
-    arguments = ["docker", "run", "--rm", "--init", "--user", f"{uid}:{gid}"]
+    arguments = ["docker", "run", "--rm", "--init", "--name", name, "--user", f"{uid}:{gid}"]
     arguments += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"]
+    arguments += ["--pids-limit", MOST_PROCESSES]
     arguments += ["--tmpfs", "/tmp:exec,mode=1777", "--workdir", folder]
     for mount in mounts:
         arguments += ["--mount", mount.argument]

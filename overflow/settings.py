@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MODES = ("auto", "container", "native")
 GATES = ("limit", "threshold", "growth", "never")
 COMMENTS = ("auto", "never")
+SWITCHES = ("upload", "release", "attest")
+"""Inputs that action.yml itself looks at: anything but `true` would be taken for `false`."""
 
 LONGEST_NAME = 120
 """Characters of an artifact's name; file systems take 255 bytes."""
@@ -31,6 +33,8 @@ class Settings:
     max_growth: int
     """Bytes that a pull request may add before the gate `growth` closes."""
     comment: str
+    comment_author: str | None
+    """Who the token comments as, where GitHub does not say: a GitHub App's own token."""
     artifact_name: str | None
 
     @property
@@ -45,12 +49,16 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     def text(name: str, default: str = "") -> str:
         return environ.get(f"OVERFLOW_{name}", "").strip() or default
 
+    for name in SWITCHES:
+        # Not stripped: an expression compares the whole text, blanks and all.
+        _one_of(name, environ.get(f"OVERFLOW_{name.upper()}") or "false", ("true", "false"))
     return Settings(
         mode=_one_of("mode", text("MODE", "auto"), MODES),
         image=_image(text("IMAGE")),
         fail_on=_one_of("fail-on", text("FAIL_ON", "limit"), GATES),
         max_growth=_megabytes("max-growth-mb", text("MAX_GROWTH_MB", "0")),
         comment=_one_of("comment", text("COMMENT", "auto"), COMMENTS),
+        comment_author=_author(text("COMMENT_AUTHOR")),
         artifact_name=_artifact_name(text("ARTIFACT_NAME")),
     )
 
@@ -71,6 +79,12 @@ def _image(value: str) -> str | None:
     # It becomes an argument of docker's: nothing that could be an option.
     if value and not re.fullmatch(r"[a-zA-Z0-9][\w.:/@-]{0,254}", value):
         raise _invalid("image", value, "the name of an image, best with its digest")
+    return value or None
+
+
+def _author(value: str) -> str | None:
+    if value and not re.fullmatch(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", value):
+        raise _invalid("comment-author", value, "a login, as in my-app[bot]")
     return value or None
 
 

@@ -10,16 +10,20 @@ from typing import TYPE_CHECKING
 from overflow.annotations import annotate, to_commands
 from overflow.assets import attach
 from overflow.base import settled_base, store_base
+from overflow.box import new_box
+from overflow.commands import command
 from overflow.comparison import compare
 from overflow.errors import ExitCode, Fault, InputFault
 from overflow.gate import judge
+from overflow.inputs import read_inputs
 from overflow.launch import choose_sandbox
 from overflow.limits import LARGEST_REPORT
+from overflow.markdown import markdown
 from overflow.posting import body_of, post_run, put
-from overflow.record import REPORT, Record, read_record, record_files
-from overflow.report import ZIP, Failure, Report
+from overflow.record import Record, read_record, record_files
+from overflow.report import REPORT, ZIP, Failure, Report
 from overflow.rest import Rest, RestFault
-from overflow.results import failure_of, read_result
+from overflow.results import read_result
 from overflow.runner import add_summary, notice, replace_folder, say, set_outputs, tell
 from overflow.settings import LONGEST_NAME
 from overflow.summary import failure_to_markdown, to_markdown
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
 
     from overflow.comparison import Base
     from overflow.context import Context
-    from overflow.launch import Sandbox
     from overflow.settings import Settings
 
 
@@ -63,13 +66,18 @@ def build(step: Step) -> int:
     """
     context = step.context
     replace_folder(context.state)
-    replace_folder(context.box)
     result, base, mode = _built(step)
-    record = Record(result=result, base=base, leg=context.leg, head=_head(context))
+    artifact = _artifact(step, result)
+    record = Record(
+        result=result,
+        base=base,
+        leg=context.leg,
+        head=_head(context),
+        artifact=artifact.name if artifact else "",
+    )
     step.folder.mkdir()
     for name, content in record_files(record).items():
         (step.folder / name).write_text(content, encoding="utf-8")
-    artifact = _artifact(step, result)
     outputs = _outputs(step, record, artifact)
     set_outputs(step.environ, {**outputs, "mode": mode})
     add_summary(
@@ -84,15 +92,23 @@ def _built(step: Step) -> tuple[Report | Failure, Base | None, str]:
     base: Base | None = None
     mode = step.settings.mode
     try:
-        sandbox: Sandbox = choose_sandbox(step.settings, step.context, step.action, step.environ)
+        read_inputs({}, step.environ, writes=False)  # before an image is pulled for them
+        sandbox = choose_sandbox(step.settings, step.context, step.action, step.environ)
         mode = "native" if sandbox.image is None else "container"
         if step.settings.compares:
             # Before the head: what that runs cannot have touched the base's measure.
             base = settled_base(step.context, sandbox, step.environ)
-        exit_code = sandbox.build()
-        return read_result(Path(step.context.output), exit_code), base, mode
+        with new_box(Path(step.context.work)) as box:
+            result = read_result(box.output, sandbox.build(box))
+            artifact = _artifact(step, result)
+            if artifact is not None:
+                artifact.parent.mkdir()
+                (box.output / ZIP).rename(artifact)
+            return result, base, mode
     except Fault as fault:
-        return failure_of(fault), base, mode
+        for line in fault.details.splitlines():
+            say(f"  | {line}")
+        return Failure.of(fault), base, mode
 
 
 def _head(context: Context) -> str:
@@ -100,13 +116,11 @@ def _head(context: Context) -> str:
 
 
 def _artifact(step: Step, report: Report | Failure) -> Path | None:
-    """The zip under the name that its artifact gets, out of the sandbox's reach."""
+    """Where the zip goes, out of the sandbox's reach, under the name that its artifact gets."""
     if isinstance(report, Failure) or report.written is None:
         return None
-    folder = Path(step.context.state, "artifact")
-    folder.mkdir()
     name = step.settings.artifact_name or artifact_name(report, step.context)
-    return Path(step.context.output, ZIP).rename(folder / f"{name}.zip")
+    return Path(step.context.state, "artifact", f"{name}.zip")
 
 
 def artifact_name(report: Report, context: Context) -> str:
@@ -115,7 +129,7 @@ def artifact_name(report: Report, context: Context) -> str:
     parts = [report.project, context.job, function.runtime, function.architecture]
     name = "-".join(re.sub(r"[^A-Za-z0-9._+]+", "-", part).strip("-.") for part in parts)
     mark = f"-{context.key[:6]}" if context.matrix or context.project != "." else ""
-    return name[: LONGEST_NAME - 15] + mark
+    return name[: LONGEST_NAME - len(f"{mark}.zip")] + mark
 
 
 def _outputs(step: Step, record: Record, artifact: Path | None) -> dict[str, str]:
@@ -132,15 +146,20 @@ def _outputs(step: Step, record: Record, artifact: Path | None) -> dict[str, str
     if isinstance(report, Failure):
         return outputs
     growth = _growth(record)
-    return {
-        **outputs,
+    own = {
         "report-path": str(step.folder / REPORT),
+        "growth-bytes": "" if growth is None else str(growth),
+    }
+    return outputs | own | _figures(report)
+
+
+def _figures(report: Report) -> dict[str, str]:
+    return {
         "overflow": str(report.sizes.overflow > 0).lower(),
         "strategy": report.strategy,
         "bundle-bytes": str(report.sizes.bundle),
         "total-bytes": str(report.sizes.total),
         "deferred-bytes": str(report.sizes.deferred),
-        "growth-bytes": "" if growth is None else str(growth),
         "zip-bytes": str(report.written.zip_bytes) if report.written else "",
         "zip-sha256": report.written.zip_sha256 if report.written else "",
         "handler": report.function.handler,
@@ -176,7 +195,8 @@ def post_comment(step: Step) -> int:
     outputs = {"comment": "failed", "comment-url": ""}
     try:
         rest, number = _rest(step), context.pull_request.number
-        published = put(rest, context.repository, number, key=context.key, body=body)
+        author = step.settings.comment_author
+        published = put(rest, context.repository, number, key=context.key, body=body, author=author)
         outputs = {"comment": published.action, "comment-url": published.url}
         say(f"Comment {published.action}: {published.url}")
     except RestFault as fault:
@@ -205,7 +225,8 @@ def post_for_run(step: Step) -> int:
             hint="start this workflow with `on: workflow_run` (docs/recipes.md)",
         )
     try:
-        for line in post_run(_rest(step), step.context.repository, run):
+        author = step.settings.comment_author
+        for line in post_run(_rest(step), step.context.repository, run, author=author):
             say(line)
     except RestFault as fault:
         notice(f"The comment could not be posted: {fault.message}")
@@ -254,6 +275,9 @@ def gate(step: Step) -> int:
         report, fail_on=settings.fail_on, growth=_growth(record), max_growth=settings.max_growth
     )
     say(f"Gate ({settings.fail_on}): {judgement.reason}")
+    if judgement.exit_code == ExitCode.GATE:  # all else is annotated already
+        tell([command("error", judgement.reason, title=f"Gate ({settings.fail_on})")])
+        add_summary(step.environ, f"\n**Gate closed:** {markdown(judgement.reason)}\n")
     return judgement.exit_code
 
 

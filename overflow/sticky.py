@@ -29,7 +29,9 @@ class Published:
     url: str
 
 
-def publish(rest: Rest, *, owner_repo: str, number: int, marker: str, body: str) -> Published:
+def publish(
+    rest: Rest, *, owner_repo: str, number: int, marker: str, body: str, author: str | None = None
+) -> Published:
     """Have `body` stand in one comment of ours on a pull request, and nowhere twice.
 
     Ours begins with the marker and was written by the token's own user; of several, the oldest is
@@ -40,7 +42,7 @@ def publish(rest: Rest, *, owner_repo: str, number: int, marker: str, body: str)
     if len(text) > LONGEST:
         raise RestFault("too-long", f"the comment has {len(text):,} characters, over {LONGEST:,}")
     thread = _Thread(rest=rest, owner_repo=owner_repo, number=number, marker=marker)
-    author = thread.author()
+    author = author or thread.author()
     found = thread.find(author)
     if found is not None:
         if _settled(part(found, "body")) == _settled(text):
@@ -76,7 +78,7 @@ class _Thread:
         ours = [
             (identity, comment)
             for comment in self.rest.paged(self.path)
-            if part(comment, "user", "login") == author
+            if str(part(comment, "user", "login")).lower() == author.lower()
             and str(part(comment, "body")).startswith(self.marker)
             and isinstance(identity := part(comment, "id"), int)
         ]

@@ -7,6 +7,7 @@ it is comes from GitHub's own data about the run.
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,8 +17,7 @@ from typing import TYPE_CHECKING
 from overflow.rest import Call, RestFault, part, repository_path
 
 if TYPE_CHECKING:
-    import re
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from overflow.rest import Rest
 
@@ -28,10 +28,10 @@ LARGEST_ENTRY = 20 * 1024 * 1024
 MOST_ENTRIES = 100
 MOST_ARTIFACTS = 1000
 """How many of a name are looked at: GitHub lists the newest first."""
-MOST_POSTED = 20
-"""Comments that one run may have: a fork names its artifacts as it likes."""
 CANDIDATES = 3
 """How many are fetched: the artifact of a run whose build failed holds no report."""
+_UNSOUND = (zlib.error, lzma.LZMAError, RuntimeError, ValueError, OSError, EOFError, OverflowError)
+"""What reading a forged zip raises, whatever method it names."""
 CENTRAL_ENTRY = b"PK\x01\x02"
 """What each entry of a zip's directory begins with (APPNOTE 4.3.12)."""
 
@@ -71,23 +71,26 @@ def find_report(
     return None
 
 
-def artifacts_of_run(
-    rest: Rest, owner_repo: str, run_id: int, name: re.Pattern[str], files: Collection[str]
-) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """The named files of a run's artifacts that are called so, by artifact: the first MOST_POSTED.
+def artifacts_of_run(rest: Rest, owner_repo: str, run_id: int) -> dict[str, int]:
+    """The numbers of a run's artifacts, by name; the newest of a name. Raises RestFault."""
+    path = repository_path(owner_repo, "actions", "runs", run_id, "artifacts")
+    found: dict[str, int] = {}
+    for artifact in islice(rest.paged(path, key="artifacts"), MOST_ARTIFACTS):
+        name = str(part(artifact, "name"))
+        if _is_kept(artifact, name):
+            found[name] = max(_identity(artifact), found.get(name, 0))
+    return found
+
+
+def files_of_artifact(
+    rest: Rest, owner_repo: str, number: int, names: Collection[str]
+) -> dict[str, bytes]:
+    """Those of the named files that an artifact has; none of one that has expired.
 
     Raises RestFault.
     """
-    path = repository_path(owner_repo, "actions", "runs", run_id, "artifacts")
-    seen: dict[str, object] = {}
-    for artifact in islice(rest.paged(path, key="artifacts"), MOST_ARTIFACTS):
-        called = str(part(artifact, "name"))
-        if name.fullmatch(called) and _is_kept(artifact, called):
-            seen[called] = max(artifact, seen.get(called, artifact), key=_identity)
-    for called, artifact in islice(sorted(seen.items()), MOST_POSTED):
-        archive = _archive(rest, owner_repo, artifact)
-        if archive is not None:
-            yield called, unpacked(archive, files)
+    archive = _archive(rest, owner_repo, {"id": number})
+    return {} if archive is None else unpacked(archive, names)
 
 
 def unpacked(archive: bytes, names: Collection[str]) -> dict[str, bytes]:
@@ -101,7 +104,7 @@ def unpacked(archive: bytes, names: Collection[str]) -> dict[str, bytes]:
             if len(found) != len({info.filename for info in found}):
                 raise RestFault("invalid", "the artifact has a file twice")
             return {info.filename: _entry(opened, info) for info in found}
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, *_UNSOUND) as error:
         raise RestFault("invalid", f"the artifact is not a sound zip: {error}") from None
 
 

@@ -8,22 +8,25 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from overflow.uv import Uv
 from tests.support.act import missing_tools
-from tests.support.action import ROOT, World, ship_action
+from tests.support.action import REPOSITORY, ROOT, Repository, World, ship_action
+from tests.support.artifacts import ArtifactService
 from tests.support.docker import PYTHON, NoEngine, action_image, base_image, engine
+from tests.support.github_api import READING, WRITING, GitHubApi
+from tests.support.outcome import TOKEN, Outcome, small_project
 from tests.support.pythons import target_python
 from tests.support.upload_artifact import make_upload_artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 SECRET = "ghs_planted-for-the-image-6f1c9a"
-# The same each time: an image that an earlier run built was built beside it too.
+"""The same each time: an image that an earlier run built was built beside it too."""
 
 STAND_IN = """\
 name: Stand-in
@@ -113,3 +116,40 @@ def scratch(shared: Path) -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def small(shared: Path) -> Path:
+    return small_project(shared / "small")
+
+
+@pytest.fixture
+def act(world: World) -> Callable[..., Outcome]:
+    """Runs the action on a repository; what GitHub would not have taken fails the test."""
+
+    def run(
+        repository: Repository,
+        inputs: Mapping[str, str],
+        *,
+        exit_code: int = 0,
+        api: GitHubApi | None = None,
+        **more: Any,
+    ) -> Outcome:
+        permissions = READING if more.pop("fork", False) else WRITING
+        with (
+            ArtifactService() as artifacts,
+            GitHubApi(repository=REPOSITORY, token=TOKEN, permissions=permissions) as own,
+        ):
+            given = {"python": PYTHON, **inputs}
+            served = api or own
+            done = world.run(
+                repository, given, artifacts=artifacts, api=served, token=TOKEN, **more
+            )
+        assert (done.exit_code == 0) == (exit_code == 0), done.log
+        if exit_code:
+            assert f"exit status {exit_code}" in done.log
+        assert artifacts.faults == []
+        assert served.faults == []
+        return Outcome(run=done, artifacts=artifacts, api=served)
+
+    return run

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from overflow import launch
 from overflow.cli import main
 from overflow.uv import Uv
+from tests.support.github_api import GitHubApi
 from tests.support.index import LocalIndex
 from tests.support.lambda_api import LambdaRun, install_ric, run_bundle
 from tests.support.projects import ProjectFolder, make_project
 from tests.support.pythons import target_python
+from tests.support.steps import PYTHON, TOKEN
 from tests.support.wheels import make_sdist, make_wheel
+from tests.support.workspace import REPOSITORY, Runner, commit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -179,3 +184,53 @@ def own_tmp(bundle: Path, folder: Path) -> None:
     if manifest["overflow_folder"] != wanted:
         manifest["overflow_folder"] = wanted
         path.write_text(json.dumps(manifest), encoding="utf-8")
+
+
+@pytest.fixture
+def api() -> Iterator[GitHubApi]:
+    with GitHubApi(repository=REPOSITORY, token=TOKEN) as server:
+        yield server
+        assert server.faults == []
+
+
+@pytest.fixture
+def job(
+    tmp_path: Path,
+    offline: None,
+    index: LocalIndex,
+    api: GitHubApi,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Runner:
+    """A job whose workspace has a project in services/api, built natively and by ourselves."""
+    made = Runner.make(tmp_path)
+    make_project(made.workspace / "services" / "api", "alpha")
+    environ = made.environ(
+        GITHUB_API_URL=api.url,
+        OVERFLOW_PROJECT="services/api",
+        OVERFLOW_PYTHON=PYTHON,
+        OVERFLOW_PUBLIC_INDEX=index.url,
+        OVERFLOW_MODE="native",
+        OVERFLOW_TOKEN=TOKEN,
+        GITHUB_TOKEN=TOKEN,
+        ACTIONS_RUNTIME_TOKEN=TOKEN,
+    )
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(launch, "tools_python", lambda *_: Path(sys.executable))
+    return made
+
+
+@pytest.fixture
+def log(capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What was printed since it was last asked for, by us and by what we started."""
+    return lambda: capfd.readouterr().out
+
+
+@pytest.fixture
+def pull_request(job: Runner) -> str:
+    """It runs for a pull request that adds beta's dependent; gives the base's commit."""
+    project = make_project(job.workspace / "services" / "api", "beta")
+    first = commit(job.workspace)
+    make_project(project.path, "alpha")
+    job.pull_request(first, commit(job.workspace))
+    return first

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from overflow.inputs import ARCHITECTURES, OPTIONS, TRUE
 from overflow.plan import Outcome, Strategy
-from overflow.settings import COMMENTS, GATES, MODES
+from overflow.settings import COMMENTS, GATES, MODES, SWITCHES
 from overflow.steps import STEPS
 from tests.support.workflows import (
     ROOT,
@@ -22,7 +24,9 @@ from tests.support.workflows import (
     our_workflows,
     steps,
 )
+from tests.unit.runner import parse_command
 
+ENTRYPOINT = ROOT / "entrypoint.py"
 ACTION = file_source("action.yml")
 INPUTS: dict[str, dict[str, str]] = ACTION.content["inputs"]
 OUTPUTS: dict[str, dict[str, str]] = ACTION.content["outputs"]
@@ -103,6 +107,50 @@ def test_every_output_is_set_by_a_step() -> None:
     for name, output in OUTPUTS.items():
         assert REFERENCE.search(output["value"]), name
         assert output["description"], name
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_switches_are_checked_before_anything_looks_at_them(name: str) -> None:
+    """What is neither `true` nor `false` fails the build's step, and no expression sees it."""
+    assert STEPS_BY_ID["build"]["env"][f"OVERFLOW_{name.upper()}"] == f"${{{{ inputs.{name} }}}}"
+    assert INPUTS[name]["default"] in {"true", "false"}
+    assert TYPES["inputs"][name]["type"] == "boolean"
+
+
+def test_no_other_input_is_compared_by_an_expression() -> None:
+    conditions = [step.get("if", "") for step in steps(ACTION)]
+    assert set(re.findall(r"inputs\.([\w-]+)", " ".join(conditions))) == set(SWITCHES)
+
+
+OLD = """\
+import pathlib, runpy, sys
+sys.version_info, sys.argv = tuple(map(int, sys.argv[2].split("."))), sys.argv[1:2] + ["action"]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(("version", "old"), [("3.9.20", True), ("3.6.8", True), ("3.10.0", False)])
+def test_old_python_is_told_what_to_do(version: str, old: bool) -> None:
+    """Before anything is imported that such a Python cannot read."""
+    command = [sys.executable, "-I", "-c", OLD, str(ENTRYPOINT), version]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0, "`action` alone is no step"
+    said = [parsed for line in done.stderr.splitlines() if (parsed := parse_command(line))]
+    short = ".".join(version.split(".")[:2])
+    assert bool(said) is old
+    if old:
+        [(name, properties, message)] = said
+        assert (name, properties) == ("error", {"title": "overflow"})
+        assert f" is {short}: add actions/setup-python" in message
+        assert "Traceback" not in done.stderr
+
+
+def test_old_python_can_read_the_check_itself() -> None:
+    """Down to 3.6, which is `python3` on Red Hat's 8."""
+    tree = ast.parse(ENTRYPOINT.read_text("utf-8"), feature_version=(3, 6))
+    imported = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert imported
+    assert "__future__" not in imported
 
 
 def test_gate_is_last_and_nothing_before_it_is_told_to_go_on() -> None:

@@ -15,15 +15,17 @@ from overflow.base import settled_base, store_base
 from overflow.comparison import KnownBase, UnknownBase
 from overflow.context import read_context
 from overflow.launch import Sandbox
+from overflow.report import FAULT, REPORT
 from overflow.rest import Rest, RestFault
 from overflow.runner import read_event
 from overflow.stored import Stored
-from overflow.wire import to_json
+from overflow.wire import failure_to_json, to_json
 from tests.support.projects import ProjectFolder, make_project
 from tests.support.workspace import GIT, Runner, commit, effective_commands, git, snapshot
-from tests.unit.reports import HOSTILE, fits, overflows
+from tests.unit.reports import HOSTILE, failure, fits, overflows
 
 if TYPE_CHECKING:
+    from overflow.box import Box
     from overflow.comparison import Base
     from tests.support.index import LocalIndex
 
@@ -33,15 +35,21 @@ PLANNED = to_json(fits())
 
 
 class Plans:
-    """Stands in for the sandbox: what it is asked to plan, and what it answers."""
+    """Stands in for the sandbox: what it is asked to plan, what it leaves, and its exit code."""
 
-    def __init__(self, content: str = PLANNED, said: str = "") -> None:
-        self.answer = (content, said)
+    def __init__(self, content: str = PLANNED, exit_code: int = 0, name: str = REPORT) -> None:
+        self.left = (name, content)
+        self.exit_code = exit_code
         self.asked: list[list[str]] = []
+        self.boxes: list[Path] = []
 
-    def plan(self, sources: Path) -> tuple[str, str]:
-        self.asked.append(sorted(path.name for path in sources.iterdir()))
-        return self.answer
+    def plan(self, box: Box) -> int:
+        self.asked.append(sorted(path.name for path in box.sources.iterdir()))
+        self.boxes.append(box.folder)
+        name, content = self.left
+        if content:
+            (box.output / name).write_text(content, encoding="utf-8")
+        return self.exit_code
 
 
 @pytest.fixture
@@ -78,7 +86,9 @@ def found(job: Runner, plans: Plans | Sandbox, **environ: str) -> Base | None:
     # One step looks it up with the token; the next one, which builds, has none.
     store_base(context, variables.pop("OVERFLOW_TOKEN"))
     given = {"PATH": os.environ["PATH"], **GIT, **variables}
-    return settled_base(context, cast("Sandbox", plans), given)
+    base = settled_base(context, cast("Sandbox", plans), given)
+    assert job.boxes == [], "a box is left"
+    return base
 
 
 def base_sha(job: Runner) -> str:
@@ -161,33 +171,86 @@ def test_without_a_token_it_is_built(job: Runner) -> None:
 def test_near_report_is_better_than_none(job: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     stored(monkeypatch, Stored(content=to_json(overflows()).encode(), sha=OTHER))
     expected = KnownBase(report=replace(overflows(), seconds={}), sha=OTHER, exact=False)
-    assert found(job, Plans("", "error[lock-stale]: x\n")) == expected
+    plans = Plans(failed("lock-stale"), 2, FAULT)
+    assert found(job, plans) == expected
+    assert len(plans.asked) == 1
+
+
+def failed(code: str, message: str = "uv.lock is stale") -> str:
+    return failure_to_json(replace(failure(message), code=code))
 
 
 @pytest.mark.parametrize(
-    ("content", "said", "why"),
+    ("plans", "why"),
     [
-        ("", "Read app\nerror[lock-stale]: uv.lock is stale\n  hint: h\n", "error[lock-stale]: uv"),
-        ("", "", "its build printed no plan"),
-        ("{}", "warning: x", "its build printed no plan"),
-        ("", "error[a]: b\nerror[c]: " + "x" * 900, "error[c]: xxx"),
+        (Plans(failed("lock-stale"), 2, FAULT), "lock-stale: uv.lock is stale"),
+        (Plans(failed("c", "x" * 900), 4, FAULT), "c: xxx"),
+        (Plans(failed("c", HOSTILE), 2, FAULT), "c: "),
+        (Plans("", 137), "build-ended: the build ended with exit code 137"),
+        (Plans(PLANNED, 1), "build-ended: the build ended with exit code 1"),
+        (Plans("", 125), "container-failed: "),
+        (Plans("", 0), "report-invalid: report.json cannot be read"),
+        (Plans("{}", 0), "report-invalid: report.json: "),
+        (Plans(PLANNED, 3), "report-invalid: report.json does not fit exit code 3"),
     ],
 )
 def test_base_that_cannot_be_measured(
     job: Runner,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    content: str,
-    said: str,
+    plans: Plans,
     why: str,
 ) -> None:
     stored(monkeypatch, None)
-    unknown = found(job, Plans(content, said))
+    unknown = found(job, plans)
     assert isinstance(unknown, UnknownBase)
     start = f"commit {base_sha(job)[:9]} cannot be measured: "
     assert unknown.reason.startswith(start + why)
     assert len(unknown.reason) <= len(start) + 300
-    assert capsys.readouterr().out.startswith("Base unknown: commit ")
+    out = capsys.readouterr().out
+    assert f"\nBase unknown: commit {base_sha(job)[:9]} " in out
+    assert effective_commands(out) == []
+
+
+def test_link_in_place_of_the_bases_report(job: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even to a good one: only what lies in the box itself counts."""
+    stored(monkeypatch, None)
+    (job.folder / "good.json").write_text(PLANNED, encoding="utf-8")
+
+    class Links(Plans):
+        def plan(self, box: Box) -> int:
+            (box.output / REPORT).symlink_to(job.folder / "good.json")
+            return 0
+
+    unknown = found(job, Links())
+    assert isinstance(unknown, UnknownBase)
+    assert "report-invalid: report.json cannot be read" in unknown.reason
+    assert (job.folder / "good.json").read_text("utf-8") == PLANNED
+
+
+def test_each_base_is_planned_in_a_box_of_its_own(
+    job: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(monkeypatch, None)
+    plans = Plans()
+    found(job, plans)
+    found(job, plans)
+    assert len(set(plans.boxes)) == 2
+    assert plans.asked == [["api"], ["api"]]
+
+
+def test_box_is_gone_when_the_job_is_cancelled(
+    job: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(monkeypatch, None)
+
+    class Cancelled(Plans):
+        def plan(self, box: Box) -> int:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        found(job, Cancelled())
+    assert job.boxes == []
 
 
 def test_commit_that_cannot_be_had(job: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +291,9 @@ def test_with_a_real_build(
     one = Sandbox(
         context=context, action=ROOT, environ=environ, image=None, python=Path(sys.executable)
     )
+    store_base(context, "")
     known = settled_base(context, one, environ)
     assert isinstance(known, KnownBase)
     assert [row.name for row in known.report.rows] == ["beta"]
-    assert (known.sha, known.exact) == (first, True)
+    assert (known.sha, known.exact, known.report.written) == (first, True, None)
+    assert job.boxes == []

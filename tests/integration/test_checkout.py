@@ -142,6 +142,17 @@ def test_workspace_without_a_repository(tmp_path: Path) -> None:
     assert (copied(tmp_path / "w", tmp_path) / "a" / "b").read_text() == "x"
 
 
+@pytest.mark.parametrize("link", [".git", ".git/config", ".git/modules", ".git/hooks"])
+def test_links_are_not_written_through(workspace: Path, tmp_path: Path, link: str) -> None:
+    """A repository may be elsewhere: what is not in the copy stays as it is."""
+    elsewhere = tmp_path / "elsewhere"
+    (workspace / link).rename(elsewhere)
+    (workspace / link).symlink_to(elsewhere)
+    before = snapshot(elsewhere) if elsewhere.is_dir() else elsewhere.read_bytes()
+    copied(workspace, tmp_path)
+    assert (snapshot(elsewhere) if elsewhere.is_dir() else elsewhere.read_bytes()) == before
+
+
 def test_workspace_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputFault) as raised:
         copied(tmp_path / "gone", tmp_path)
@@ -158,6 +169,12 @@ def test_configuration_keeps_what_the_format_needs(tmp_path: Path, form: str) ->
     assert "repositoryformatversion" in kept
     (tmp_path / ".git" / "config").write_text(kept)
     assert git(tmp_path, "rev-parse", "--show-object-format") == form
+
+
+def test_line_that_goes_on_is_not_kept() -> None:
+    """The next line would become part of its value."""
+    text = f"[core]\n\tfilemode = true\n\tworktree = a\\\n\tbare = {TOKEN}\\\n\tpager = x\n"
+    assert harmless_config(text) == "[core]\n\tfilemode = true\n"
 
 
 @pytest.fixture
@@ -286,4 +303,6 @@ def test_git_does_not_see_tokens(history: tuple[Path, str, str], tmp_path: Path)
     (root / ".git" / "info" / "attributes").write_text("* filter=spy\n")
     tokens = {"GITHUB_TOKEN": TOKEN, "OVERFLOW_TOKEN": TOKEN, "ACTIONS_RUNTIME_TOKEN": TOKEN}
     assert check_out(root, first, tmp_path / "base", environ(**tokens))
-    assert TOKEN not in (tmp_path / "seen").read_text()
+    seen = (tmp_path / "seen").read_text()
+    assert TOKEN not in seen
+    assert "GIT_TERMINAL_PROMPT=0\n" in seen, "nobody is there to answer"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from overflow.report import Report
-from overflow.results import read_result
+from overflow.results import read_plan, read_result
 from overflow.wire import failure_from_json
 
 if TYPE_CHECKING:
@@ -77,20 +77,27 @@ def test_too_large_is_no_failure(project: ProjectFolder, output: Path) -> None:
     assert (report.outcome.value, report.written) == ("too-large", None)
 
 
-def test_plan_leaves_nothing(project: ProjectFolder, output: Path) -> None:
-    (project.path / "pyproject.toml").unlink()
-    assert ended(project, output, "plan") == 2
-    assert list(output.iterdir()) == []
+@pytest.mark.usefixtures("offline")
+def test_plan_leaves_its_report_alone(
+    project: ProjectFolder, output: Path, index: LocalIndex
+) -> None:
+    assert ended(project, output, "plan", OVERFLOW_PUBLIC_INDEX=index.url) == 0
+    assert [path.name for path in output.iterdir()] == ["report.json"]
+    report = read_plan(output, 0)
+    assert isinstance(report, Report)
+    assert report.written is None
 
 
+@pytest.mark.parametrize("command", [[], ["plan"]])
 @pytest.mark.parametrize(
     ("environ", "code"),
     [({"OVERFLOW_ARCHITECTURE": "mips"}, "option-invalid"), ({}, "pyproject-missing")],
 )
 def test_failure_before_anything_is_read(
-    project: ProjectFolder, output: Path, environ: dict[str, str], code: str
+    project: ProjectFolder, output: Path, environ: dict[str, str], code: str, command: list[str]
 ) -> None:
     (project.path / "pyproject.toml").unlink()
-    assert ended(project, output, **environ) == 2
+    assert ended(project, output, *command, **environ) == 2
+    assert [path.name for path in output.iterdir()] == ["fault.json"]
     content: dict[str, Any] = json.loads((output / "fault.json").read_text("utf-8"))
     assert content["fault"]["code"] == code

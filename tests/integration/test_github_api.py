@@ -10,6 +10,7 @@ import pytest
 
 from overflow.rest import API_VERSION, Rest, RestFault
 from tests.support.github_api import GitHubApi
+from tests.support.openapi import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,3 +103,15 @@ def test_what_github_describes_and_the_loopback_api_has_not(
         rest.request("GET", path)
     assert caught.value.kind == "not-found"
     assert "not served here" in api.faults.pop()
+
+
+def test_status_and_link_that_github_does_not_describe(api: GitHubApi) -> None:
+    operation = api.description.find("GET", "/user")
+    assert operation is not None
+    user = api.description.example("private-user", {"user_view_type": "private"})
+    for reply, wrong in [
+        (as_json(200, user), []),
+        (as_json(418, {"message": "teapot"}), ["status 418 is not described"]),
+        (as_json(200, user, {"Link": "<x>"}), ["a Link that is not described"]),
+    ]:
+        assert list(api.description.wrong_reply(operation, reply)) == wrong

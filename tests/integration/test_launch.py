@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overflow import launch
+from overflow.box import Box, new_box
 from overflow.context import Context, read_context
 from overflow.errors import InputFault
 from overflow.launch import CODE, Sandbox, choose_sandbox
-from overflow.report import Report
-from overflow.results import read_result
+from overflow.report import Failure, Report
+from overflow.results import read_plan, read_result
+from overflow.runner import notice
 from overflow.sandbox import CERTIFICATES
 from overflow.settings import read_settings
-from overflow.wire import from_json
 from tests.support.fake_docker import FakeDocker
 from tests.support.projects import make_project, make_source_package
 from tests.support.workspace import (
@@ -33,6 +35,8 @@ from tests.support.workspace import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.index import LocalIndex
 
 ROOT = Path(__file__).parents[2]
@@ -64,10 +68,17 @@ def runner(tmp_path: Path, offline: None) -> Runner:
     sources = '[tool.uv.sources]\nown-lib = { path = "libs/own" }\n'
     project = make_project(made.workspace / "services/api", "alpha", "own-lib", more=sources)
     package = make_source_package(project.path / "libs" / "own", "own-lib")
-    spy_on(package, made.box / "seen")
+    spy_on(package, tmp_path / "seen")
     (made.workspace / "link").symlink_to("services")
     commit(made.workspace)
     return made
+
+
+@pytest.fixture
+def box(runner: Runner) -> Iterator[Box]:
+    runner.work.mkdir()
+    with new_box(runner.work) as made:
+        yield made
 
 
 @pytest.fixture
@@ -115,16 +126,20 @@ def sandbox(environ: dict[str, str], mode: str = "container", action: Path = ROO
 
 @pytest.mark.parametrize("mode", ["container", "native"])
 def test_build(
-    mode: str, environ: dict[str, str], runner: Runner, capfd: pytest.CaptureFixture[str]
+    mode: str,
+    environ: dict[str, str],
+    box: Box,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Both ways give the result; other people's code has seen no secret and said no command."""
     one = sandbox(environ, mode)
-    assert one.build() == 0
-    report = read_result(Path(one.context.output), 0)
+    assert one.build(box) == 0
+    report = read_result(box.output, 0)
     assert isinstance(report, Report)
     assert {row.name for row in report.rows} == {"alpha", "beta", "own-lib"}
     assert effective_commands(capfd.readouterr().out) == []
-    seen = seen_by(runner.box / "seen")
+    seen = seen_by(tmp_path / "seen")
     assert seen
     for variables in seen:
         assert "s3cret" not in variables.values()
@@ -132,49 +147,50 @@ def test_build(
         assert variables["UV_INDEX_OWN_PASSWORD"] == "hunter2"
 
 
-def test_container_works_on_a_copy(environ: dict[str, str], runner: Runner) -> None:
+def test_container_works_on_a_copy(environ: dict[str, str], runner: Runner, box: Box) -> None:
     """Not even the lock that uv makes reaches the job's own checkout."""
     before = snapshot(runner.workspace)
-    assert sandbox(environ).build() == 0
+    assert sandbox(environ).build(box) == 0
     assert snapshot(runner.workspace) == before
-    assert (runner.box / "workspace/services/api/uv.lock").exists()
-    assert (runner.box / "workspace/link").is_symlink()
+    assert (box.sources / "services/api/uv.lock").exists()
+    assert (box.sources / "link").is_symlink()
 
 
 def test_what_the_container_is_given(
-    environ: dict[str, str], runner: Runner, docker: FakeDocker
+    environ: dict[str, str], runner: Runner, box: Box, docker: FakeDocker
 ) -> None:
     one = sandbox(environ)
     docker.state(run_exit=0)
-    assert one.build() == 0
+    assert one.build(box) == 0
     [call] = docker.calls("run")
     code = [
         f"type=bind,source={ROOT}/{name},target=/opt/overflow/app/{name},readonly" for name in CODE
     ]
-    box, copy = runner.box, runner.box / "workspace"
+    # Not the box itself: who writes in one mount could replace what the next copy goes to.
     assert call.values("--mount") == [
         *code,
-        f"type=bind,source={box},target={box}",
-        f"type=bind,source={copy},target={runner.workspace}",
+        f"type=bind,source={box.inside},target={box.inside}",
+        f"type=bind,source={box.sources},target={runner.workspace}",
     ]
     assert call.values("--user") == [f"{os.getuid()}:{os.getgid()}"]
     assert call.values("--workdir") == [str(runner.workspace)]
     assert call.arguments[-2:] == ["build:1", "/opt/overflow/app/entrypoint.py"]
     given = call.values("--env")
     assert f"OVERFLOW_PROJECT={runner.workspace}/services/api" in given
-    assert f"OVERFLOW_OUTPUT={one.context.output}" in given
-    assert f"UV_CACHE_DIR={box}/cache" in given
+    assert f"OVERFLOW_OUTPUT={box.output}" in given
+    homes = {"HOME": "home", "TMPDIR": "tmp", "UV_CACHE_DIR": "cache"}
+    assert {f"{name}={box.inside}/{folder}" for name, folder in homes.items()} <= set(given)
     assert {"UV_INDEX_OWN_PASSWORD", "UV_DEFAULT_INDEX", "OVERFLOW_PUBLIC_INDEX"} <= set(given)
     names = {one.partition("=")[0] for one in given}
     assert [name for name in names if name.startswith(HIDDEN)] == []
 
 
 def test_docker_is_given_passwords_and_no_token(
-    environ: dict[str, str], docker: FakeDocker
+    environ: dict[str, str], box: Box, docker: FakeDocker
 ) -> None:
     one = sandbox(environ)
     docker.state(run_exit=0)
-    one.build()
+    one.build(box)
     [call] = docker.calls("run")
     assert "hunter2" not in " ".join(call.arguments)
     assert call.environ["UV_INDEX_OWN_PASSWORD"] == "hunter2"
@@ -182,17 +198,57 @@ def test_docker_is_given_passwords_and_no_token(
     assert "s3cret" not in call.environ.values()
 
 
-def test_folders_of_the_sandbox_are_the_runners_alone(
-    environ: dict[str, str], runner: Runner
+def test_container_has_a_name_that_nobody_knows(
+    environ: dict[str, str], box: Box, docker: FakeDocker
 ) -> None:
+    """By it, it is killed where the command that waits for it is stopped."""
     one = sandbox(environ)
-    for folder in ("home", "tmp", "cache"):
-        assert (runner.box / folder).stat().st_mode & 0o777 == 0o700
-    assert Path(one.context.output).is_dir()
+    docker.state(run_exit=0)
+    box.sources.mkdir()
+    one.plan(box)
+    one.plan(box)
+    names = [name for call in docker.calls("run") for name in call.values("--name")]
+    assert len(set(names)) == 2
+    assert all(re.fullmatch("overflow-[0-9a-f]{16}", name) for name in names)
+    assert docker.calls("kill") == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, OSError])
+def test_stopped_container_is_killed(
+    environ: dict[str, str],
+    box: Box,
+    docker: FakeDocker,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+) -> None:
+    """Under the name that it was started with; what stopped us goes on."""
+    started: list[str] = []
+
+    def watch(command: list[str], **_: object) -> int:
+        started.extend(command)
+        raise error
+
+    monkeypatch.setattr(launch, "watch", watch)
+    with pytest.raises(error):
+        sandbox(environ).build(box)
+    [call] = docker.calls("kill")
+    assert call.arguments == ["kill", started[started.index("--name") + 1]]
+
+
+def test_stopped_native_build_asks_no_docker(
+    environ: dict[str, str], box: Box, docker: FakeDocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def watch(*_: object, **__: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "watch", watch)
+    with pytest.raises(KeyboardInterrupt):
+        sandbox(environ, "native").build(box)
+    assert docker.calls() == []
 
 
 def test_certificates_are_mounted_where_they_are_named(
-    environ: dict[str, str], docker: FakeDocker, tmp_path: Path
+    environ: dict[str, str], box: Box, docker: FakeDocker, tmp_path: Path
 ) -> None:
     (tmp_path / "real.pem").write_text("x")
     (tmp_path / "ca.pem").symlink_to("real.pem")
@@ -200,7 +256,7 @@ def test_certificates_are_mounted_where_they_are_named(
     environ |= {"REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem"), "GIT_SSL_CAINFO": "/gone.pem"}
     one = sandbox(environ)
     docker.state(run_exit=0)
-    one.build()
+    one.build(box)
     [call] = docker.calls("run")
     mounts = [mount for mount in call.values("--mount") if ".pem" in mount]
     real, named = tmp_path / "real.pem", tmp_path / "ca.pem"
@@ -210,77 +266,104 @@ def test_certificates_are_mounted_where_they_are_named(
 
 @pytest.mark.parametrize("exit_code", [2, 3, 125, 137])
 def test_exit_code_is_the_containers(
-    environ: dict[str, str], docker: FakeDocker, exit_code: int
+    environ: dict[str, str], box: Box, docker: FakeDocker, exit_code: int
 ) -> None:
     one = sandbox(environ)
     docker.state(run_exit=exit_code)
-    assert one.build() == exit_code
+    assert one.build(box) == exit_code
 
 
 @pytest.mark.parametrize("mode", ["container", "native"])
 def test_what_a_build_prints_is_no_command(
-    mode: str, environ: dict[str, str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    mode: str,
+    environ: dict[str, str],
+    box: Box,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Whatever it is: here our own code prints it, without making it harmless."""
     action = fake_action(tmp_path)
     one = sandbox(environ, mode, action)
     capfd.readouterr()
-    assert one.build() == 5
+    assert one.build(box) == 5
+    log = capfd.readouterr().out
+    assert HOSTILE_OUTPUT in log
+    assert effective_commands(log) == []
+    box.sources.mkdir(exist_ok=True)
+    assert one.plan(box) == 5
     log = capfd.readouterr().out
     assert HOSTILE_OUTPUT in log
     assert effective_commands(log) == []
 
 
-def fake_action(tmp_path: Path) -> Path:
+@pytest.mark.parametrize("last", ["\n", "no newline at the end", "::stop-commands::x"])
+def test_what_is_said_after_a_build_counts(
+    environ: dict[str, str], box: Box, tmp_path: Path, capfd: pytest.CaptureFixture[str], last: str
+) -> None:
+    """However the build's own words end: ours must not hang on to them."""
+    one = sandbox(environ, "native", fake_action(tmp_path, f"{HOSTILE_OUTPUT}{last}"))
+    capfd.readouterr()
+    assert one.build(box) == 5
+    notice("ours")
+    assert [message for _, _, message in effective_commands(capfd.readouterr().out)] == ["ours"]
+
+
+def fake_action(tmp_path: Path, words: str = HOSTILE_OUTPUT) -> Path:
     folder = tmp_path / "action"
     for name in ("overflow", "templates"):
         (folder / name).mkdir(parents=True)
-    (folder / "entrypoint.py").write_text(DUMPS % HOSTILE_OUTPUT)
+    (folder / "entrypoint.py").write_text(DUMPS % words)
     (folder / "image.json").write_text('{"image": null}')
     return folder
 
 
 @pytest.mark.parametrize("mode", ["container", "native"])
 def test_what_a_build_sees(
-    mode: str, environ: dict[str, str], runner: Runner, tmp_path: Path
+    mode: str, environ: dict[str, str], runner: Runner, box: Box, tmp_path: Path
 ) -> None:
     one = sandbox(environ, mode, fake_action(tmp_path))
-    one.build()
-    seen = json.loads(Path(one.context.output, "seen.json").read_text("utf-8"))
+    one.build(box)
+    seen = json.loads((box.output / "seen.json").read_text("utf-8"))
     names = {name for name in seen["environ"] if name.startswith("OVERFLOW_")}
     assert names == {f"OVERFLOW_{name}" for name in ("PROJECT", "OUTPUT", "PYTHON", "PUBLIC_INDEX")}
-    root = runner.workspace if mode == "native" else runner.box / "workspace"
+    root = runner.workspace if mode == "native" else box.sources
     assert seen["folder"] == str(root)
     assert seen["environ"]["OVERFLOW_PROJECT"] == str(root / "services/api")
     assert seen["arguments"] == []
-    assert one.plan(tmp_path) == ("", HOSTILE_OUTPUT)
+    box.sources.mkdir(exist_ok=True)
+    one.plan(box)
+    seen = json.loads((box.output / "seen.json").read_text("utf-8"))
+    assert (seen["folder"], seen["arguments"]) == (str(box.sources), ["plan"])
 
 
 @pytest.mark.parametrize("mode", ["container", "native"])
-def test_plan_of_another_folder(mode: str, environ: dict[str, str], tmp_path: Path) -> None:
+def test_plan_of_another_folder(
+    mode: str, environ: dict[str, str], runner: Runner, box: Box
+) -> None:
     """What is found too large is planned all the same."""
-    make_project(tmp_path / "base" / "services" / "api", "beta", name="earlier")
+    before = snapshot(runner.workspace)
+    make_project(box.sources / "services" / "api", "beta", name="earlier")
     environ |= {"OVERFLOW_LIMIT_MB": "0.001", "OVERFLOW_NO_RUNTIME_INSTALL": "1"}
     one = sandbox(environ, mode)
-    content, said = one.plan(tmp_path / "base")
-    report = from_json(content.encode())
+    report = read_plan(box.output, one.plan(box))
+    assert isinstance(report, Report)
     assert (report.project, [row.name for row in report.rows]) == ("earlier", ["beta"])
     assert report.outcome.value == "too-large"
-    assert "Measured" in said
-    assert list(Path(one.context.output).iterdir()) == []
+    assert [path.name for path in box.output.iterdir()] == ["report.json"]
+    assert snapshot(runner.workspace) == before
 
 
-def test_plan_that_fails(environ: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "base" / "services" / "api").mkdir(parents=True)
-    content, said = sandbox(environ, "native").plan(tmp_path / "base")
-    assert content == ""
-    assert "error[pyproject-missing]" in said
+def test_plan_that_fails(environ: dict[str, str], box: Box) -> None:
+    (box.sources / "services" / "api").mkdir(parents=True)
+    failure = read_plan(box.output, sandbox(environ, "native").plan(box))
+    assert isinstance(failure, Failure)
+    assert (failure.code, failure.exit_code) == ("pyproject-missing", 2)
 
 
 @pytest.mark.parametrize("mode", ["container", "native"])
 @pytest.mark.parametrize("is_fork", [True, False])
 def test_a_forks_handler_is_imported_in_a_container_only(
-    environ: dict[str, str], runner: Runner, mode: str, *, is_fork: bool
+    environ: dict[str, str], box: Box, mode: str, *, is_fork: bool
 ) -> None:
     one = sandbox(environ, mode)
     repository = "stranger/shop" if is_fork else one.context.repository
@@ -288,7 +371,7 @@ def test_a_forks_handler_is_imported_in_a_container_only(
     base = {"ref": "main", "sha": "b" * 40}
     event = {"pull_request": {"number": 1, "base": base, "head": head}}
     one = replace(one, context=replace(one.context, event=event))
-    _, environment = one._command([], runner.workspace)
+    _, environment = one._command([], box, box.sources, "name")
     assert ("OVERFLOW_NO_START_RECORD" in environment) == (is_fork and mode == "native")
 
 

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overflow import native
 from overflow.errors import InputFault
 from overflow.native import REQUIREMENTS, tools_python
+from overflow.process import Completed
 from overflow.uv import Uv
 
 if TYPE_CHECKING:
@@ -84,6 +86,14 @@ def test_made_once(action: Path, uv: Path, tmp_path: Path) -> None:
 def test_other_requirements_are_another_environment(action: Path, uv: Path, tmp_path: Path) -> None:
     first = made(action, tmp_path, PATH=str(uv))
     (action / REQUIREMENTS).write_text("other\n")
+    assert made(action, tmp_path, PATH=str(uv)) != first
+
+
+def test_other_interpreter_is_another_environment(
+    action: Path, uv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = made(action, tmp_path, PATH=str(uv))
+    monkeypatch.setattr(sys, "executable", "/elsewhere/python3")
     assert made(action, tmp_path, PATH=str(uv)) != first
 
 
@@ -163,6 +173,26 @@ def test_with_the_real_uv(action: Path, tmp_path: Path) -> None:
 
 def nothing(name: str, *, path: str | None) -> None:
     assert name == "uv"
+
+
+def test_pip_is_asked_for_wheels_by_hash_and_nothing_else(
+    action: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> Completed:
+        asked.append(command)
+        if "venv" in command:
+            Path(command[-1]).mkdir()
+        return Completed(exit_code=0, output="", errors="")
+
+    monkeypatch.setattr(native, "run", run)
+    python = made(action, tmp_path, PATH=str(tmp_path))
+    venv, install = asked
+    assert venv == [sys.executable, "-I", "-m", "venv", str(python.parent.parent)]
+    assert install[:5] == [str(python), "-I", "-m", "pip", "install"]
+    assert {"--no-deps", "--only-binary=:all:", "--require-hashes"} <= set(install)
+    assert install[-1] == str(action / REQUIREMENTS)
 
 
 @pytest.mark.usefixtures("offline")

@@ -18,10 +18,12 @@ WATCHER = """\
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from overflow.process import watch
+from overflow import process
+process.PATIENCE = 0.3
 signal.signal(signal.SIGINT, signal.default_int_handler)
+path = {"PATH": os.environ["PATH"]}
 try:
-    watch(["sh", "-c", sys.argv[2]], folder=Path("/"), environment={"PATH": os.environ["PATH"]})
+    process.watch(["sh", "-c", sys.argv[2]], folder=Path("/"), environment=path)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     sys.exit(130)
@@ -55,10 +57,18 @@ def test_command_that_is_not_there() -> None:
         watch(["/nowhere/docker"], folder=Path("/"), environment={})
 
 
-def test_interrupted_with_everything_that_was_started() -> None:
+@pytest.mark.parametrize(
+    "script",
+    [
+        # Not at once: we may still be on our way out of Popen.
+        "sleep 15 & sleep 0.5; echo started; sleep 15; wait",
+        "trap '' TERM; sleep 0.5; echo started; sleep 15; sleep 15",
+        "(trap '' TERM; sleep 0.5; echo started; sleep 15; sleep 15) & wait",
+    ],
+    ids=["heeds it", "stubborn", "stubborn grandchild"],
+)
+def test_interrupted_with_everything_that_was_started(script: str) -> None:
     """The pipe ends when the last of them is gone, grandchildren too."""
-    # Not at once: we may still be on our way out of Popen.
-    script = "sleep 15 & sleep 0.5; echo started; sleep 15; wait"
     command = [sys.executable, "-I", "-c", WATCHER, str(ROOT), script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout is not None

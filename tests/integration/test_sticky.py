@@ -114,6 +114,22 @@ def test_author_is_the_tokens_own_user(api: GitHubApi) -> None:
     assert [one["user"]["login"] for one in api.comments[7]] == ["github-actions[bot]", "octocat"]
 
 
+def test_author_of_an_apps_token_is_told_to_us(api: GitHubApi) -> None:
+    """It may not ask who it is: taken for a job's own, it would comment anew each time."""
+    job, app = "of the job's token", "my-app[bot]"
+    theirs = api.add_comment(7, f"{MARKER}\n{job}")
+    ours = api.add_comment(7, f"{MARKER}\nold", login=app)
+    rest = Rest(api.url, api.token)
+    for expected in ("updated", "unchanged"):
+        made = publish(
+            rest, owner_repo=api.repository, number=7, marker=MARKER, body="new", author=app
+        )
+        assert made == Published(action=expected, url=ours["html_url"])
+    assert texts(api) == [job, "new"]
+    assert theirs["body"] == f"{MARKER}\n{job}"
+    assert not [seen for seen in api.requests if seen.path.endswith("/user")]
+
+
 def test_user_that_is_not_found_is_the_jobs_token(api: GitHubApi) -> None:
     api.add_comment(7, f"{MARKER}\nold")
     api.troubles.append(Trouble(part="/user", status=404))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -122,8 +123,6 @@ def ship_action(folder: Path) -> Path:
 
 def workflow_text(inputs: Mapping[str, str], *, legs: str = "") -> str:
     """A workflow that uses the action once; legs: the matrix as YAML."""
-    import json  # noqa: PLC0415
-
     strategy = f"    strategy: {{fail-fast: false, matrix: {legs}}}" if legs else ""
     return WORKFLOW.format(
         strategy=strategy, checkout=CHECKOUT, uses=USES, inputs=json.dumps(dict(inputs))

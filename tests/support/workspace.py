@@ -143,21 +143,25 @@ class Runner:
         return self.folder / "work" / "_temp"
 
     @property
-    def box(self) -> Path:
-        """Where builds may write."""
-        return self.temp / "overflow" / "box"
+    def work(self) -> Path:
+        """The action's own folder."""
+        return self.temp / "overflow"
+
+    @property
+    def boxes(self) -> list[Path]:
+        """The sandboxes' folders that are there."""
+        return sorted(self.work.glob("box-*"))
 
     def event(self, content: Mapping[str, Any]) -> None:
         """What the job runs for."""
         (self.folder / "event.json").write_text(json.dumps(content), encoding="utf-8")
 
-    def pull_request(self, base: str, head: str, *, number: int = 7, fork: bool = False) -> None:
+    def pull_request(self, base: str, head: str, *, number: int = 7) -> None:
         """It runs for a pull request."""
-        repository = {"full_name": "someone/project" if fork else REPOSITORY}
         pull = {
             "number": number,
             "base": {"ref": "main", "sha": base},
-            "head": {"ref": "change", "sha": head, "repo": repository},
+            "head": {"ref": "change", "sha": head, "repo": {"full_name": REPOSITORY}},
         }
         self.event({"pull_request": pull})
 

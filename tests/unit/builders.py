@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from overflow.classify import PYPI, Verdict, Visibility
@@ -172,8 +171,3 @@ def write(root: Path, files: Mapping[str, str | bytes]) -> None:
         place = root / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-def toml_strings(names: Iterable[str]) -> str:
-    """`["a", "b"]`, as TOML writes it."""
-    return json.dumps(list(names))

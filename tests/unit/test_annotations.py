@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overflow.annotations import LONGEST, LONGEST_TITLE, MOST, Annotation, annotate, to_commands
+from overflow.annotations import (
+    LARGEST_LINE,
+    LONGEST,
+    LONGEST_TITLE,
+    MOST,
+    Annotation,
+    annotate,
+    to_commands,
+)
 from overflow.limits import TMP_MAXIMUM_MB
 from overflow.markdown import visible
 from overflow.plan import Outcome
@@ -162,8 +170,15 @@ def test_lengths_are_bounded() -> None:
         for one in annotate(found, project_path="."):
             assert len(one.message) <= LONGEST
             assert len(one.title) <= LONGEST_TITLE
-    (one,) = annotate(failure("x" * 100_000), project_path=".")
+    (one,) = annotate(replace(failure("x" * 100_000), code="y" * 1_000), project_path=".")
     assert (len(one.message), one.message[-1]) == (LONGEST, "…")
+    assert (len(one.title), one.title[-1]) == (LONGEST_TITLE, "…")
+
+
+@pytest.mark.parametrize("line", [0, LARGEST_LINE, 2**63])
+def test_line_that_no_file_has(line: int) -> None:
+    rows = tuple(replace(row, declared=on_line(line)) for row in overflows().rows)
+    assert said(replace(overflows(), rows=rows))[0][2:] == ("pyproject.toml", None)
 
 
 def test_commands() -> None:

@@ -19,8 +19,8 @@ FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 OUTSIDE = frozenset(
     "process uv pythons locking environment tree files measure elf resources templates archive"
     " crate compiler bytecode recorder startup appraisal decision"
-    " bundle output console installation pipeline cli __main__ runner checkout engine native launch"
-    " rest assets stored base results steps action".split()
+    " bundle output box console installation pipeline cli __main__ runner checkout engine native"
+    " launch rest assets stored base results steps action".split()
 )
 """Modules that touch disk, processes, templates, network or a terminal. All others are pure."""
 

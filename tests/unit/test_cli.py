@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from overflow import __version__, cli, pipeline
 from overflow.errors import InputFault, UvFault
-from overflow.wire import failure_from_json
+from overflow.results import read_plan
+from overflow.wire import failure_from_json, from_json
 from tests.unit.reports import fits, overflows, too_large
 
 if TYPE_CHECKING:
@@ -98,17 +100,43 @@ def test_action_reads_its_environment(
     assert (asked[0].output, asked[0].python) == (tmp_path, "3.12")
 
 
-def test_plan_by_the_environment_is_for_a_program(
-    asked: list[Inputs], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_plan_by_the_environment_leaves_its_report(
+    asked: list[Inputs],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    """For a program in a file, which no words of a build hook can get into; for people as text."""
     monkeypatch.setenv("OVERFLOW_PROJECT", "somewhere")
+    monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
     assert cli.main_from_environment("plan") == 0
-    assert json.loads(capsys.readouterr().out)["outcome"] == "fits"
-    assert (asked[0].project.name, asked[0].output) == ("somewhere", None)
+    assert (asked[0].project.name, asked[0].output) == ("somewhere", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    assert from_json((tmp_path / "report.json").read_bytes()) == replace(fits(), seconds={})
+    assert capsys.readouterr().out.startswith("Fits: ")
 
 
-def test_action_without_an_output(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main_from_environment() == 2
+def test_plan_by_the_environment_that_is_too_large(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    answer(monkeypatch, too_large)
+    monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
+    exit_code = cli.main_from_environment("plan")
+    assert read_plan(tmp_path, exit_code) == replace(too_large(), seconds={})
+
+
+def test_plan_as_a_command_writes_nothing(
+    asked: list[Inputs], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
+    assert cli.main(["plan", "--json"]) == 0
+    assert asked[0].output is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["build", "plan"])
+def test_action_without_an_output(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main_from_environment(command) == 2
     assert "error[option-invalid]: --output: is needed" in capsys.readouterr().err
 
 
@@ -163,8 +191,8 @@ FAILURES: list[tuple[Exception, str, int]] = [
 
 
 @pytest.mark.parametrize(("failure", "code", "exit_code"), FAILURES)
-@pytest.mark.parametrize("by", ["option", "variable"])
-def test_build_that_fails_leaves_why(
+@pytest.mark.parametrize("by", ["option", "variable", "plan"])
+def test_failure_leaves_why(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     failure: Exception,
@@ -180,20 +208,23 @@ def test_build_that_fails_leaves_why(
         assert cli.main(["build", "--output", str(tmp_path)]) == exit_code
     else:
         monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
-        assert cli.main_from_environment() == exit_code
+        command = "plan" if by == "plan" else "build"
+        assert cli.main_from_environment(command) == exit_code
     left = failure_from_json((tmp_path / "fault.json").read_bytes())
     assert (left.code, left.exit_code) == (code, exit_code)
     assert left.hint
     assert "secret" not in left.message + left.details
 
 
-def test_plan_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_plan_as_a_command_that_fails_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     def fail() -> Report:
         raise InputFault("some-code", "m", hint="h")
 
     answer(monkeypatch, fail)
     monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
-    assert cli.main_from_environment("plan") == 2
+    assert cli.main(["plan"]) == 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -170,6 +170,16 @@ def test_length_is_kept_whatever_is_in_a_report(text: str) -> None:
     assert len(failure_to_comment(broken, post)) <= BUDGET
 
 
+def test_length_is_kept_with_as_many_rows_as_there_can_be() -> None:
+    """All that are shown, and each as long as one gets, would be too much."""
+    head = hostile_report("x" * 115, rows=CHANGED + UNCHANGED)
+    moved = [replace(row, placement="z" * 120) for row in head.rows]
+    moved[:CHANGED] = [replace(row, version="y" * 120) for row in moved[:CHANGED]]
+    compared = compare(head, known(replace(head, rows=tuple(moved))))
+    assert len(to_comment(compared, POST, budget=10**6)) > BUDGET
+    assert BUDGET - 1_000 < len(to_comment(compared, POST)) <= BUDGET
+
+
 @given(st.integers(min_value=1_500, max_value=6_000), st.integers(min_value=0, max_value=40))
 def test_length_is_kept(budget: int, rows: int) -> None:
     sizes = {f"name-{number}": 1 + number / 10 for number in range(rows)}

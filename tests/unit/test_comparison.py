@@ -37,19 +37,17 @@ def test_each_status() -> None:
     ]
 
 
-def test_growth_of_all_and_of_the_bundle() -> None:
+def test_growth_is_of_all_there_is() -> None:
     found = compared({"a": 10}, {"a": 12})
-    assert found.growth == found.bundle_growth == megabytes(2)
+    assert found.growth == megabytes(2)
     base = KnownBase(report=report({"a": 300}), sha="1" * 40, exact=True)
     deferred = compare(report(plan=plan_of({"a": 230}, project=2)), base)
     assert deferred.growth == megabytes(2 - 1 + 230 - 300) + megabytes(0.1) - megabytes(38)
-    assert deferred.bundle_growth == megabytes(2 - 1 + 230) + megabytes(0.1) - megabytes(38)
 
 
 def test_unknown_is_not_zero() -> None:
     found = compare(report({"a": 10}), UnknownBase(reason="no report"))
     assert found.growth is None
-    assert found.bundle_growth is None
     assert found.changes == found.changed == found.unchanged == ()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overflow.box import new_box
 from overflow.context import Context, read_context
 from overflow.errors import InputFault
 
@@ -32,17 +35,13 @@ def context(event: dict[str, Any] | None = None, **environ: str) -> Context:
     return read_context({**ENVIRON, **environ}, event or {})
 
 
-def pull(repo: object = "owner/shop", **more: object) -> dict[str, Any]:
-    """An event; repo: the head's repository, null in the event where it is None."""
+def pull(**more: object) -> dict[str, Any]:
     return {
         "pull_request": {
             "number": 7,
             "base": {"ref": "main", "sha": BASE},
-            "head": {
-                "ref": "x",
-                "sha": HEAD,
-                "repo": {"full_name": repo} if repo else None,
-            },
+            # A fork that has been deleted has no repository.
+            "head": {"ref": "x", "sha": HEAD, "repo": None},
             **more,
         }
     }
@@ -52,14 +51,26 @@ def test_places_are_below_the_runners_own_folder() -> None:
     found = context()
     assert found.run_url == "https://github.example/owner/shop/actions/runs/123"
     assert found.state == f"/home/runner/work/_temp/overflow/{found.key}"
-    assert found.output == f"/home/runner/work/_temp/overflow/box/{found.key}"
+    assert found.work == "/home/runner/work/_temp/overflow"
     assert found.report_artifact == f"overflow-report-{found.key}"
 
 
-def test_what_the_steps_share_is_not_where_the_sandbox_writes() -> None:
-    found = context()
-    assert found.output.startswith(found.box + "/")
-    assert not found.state.startswith(found.box)
+def test_what_the_steps_share_is_not_where_the_sandbox_writes(tmp_path: Path) -> None:
+    found = context(RUNNER_TEMP=str(tmp_path))
+    Path(found.work).mkdir()
+    with new_box(Path(found.work)) as box:
+        for shared in (Path(found.state), Path(found.base_state)):
+            assert shared.parent == box.folder.parent
+            # Else it would be removed as a box that was left behind.
+            assert not shared.match("box-*")
+
+
+def test_each_key_has_places_of_its_own() -> None:
+    one, other = context(), context(OVERFLOW_PROJECT="services/api")
+    for name in ("state", "base_state", "report_artifact"):
+        assert getattr(one, name) != getattr(other, name)
+    assert one.state != one.base_state
+    assert one.work == other.work
 
 
 @pytest.mark.parametrize("name", ENVIRON)
@@ -166,16 +177,6 @@ def test_run_for_no_pull_request(event: dict[str, Any]) -> None:
     assert context(event).pull_request is None
 
 
-@pytest.mark.parametrize(
-    ("repo", "is_fork"), [("owner/shop", False), ("someone/shop", True), (None, True)]
-)
-def test_fork(repo: str | None, is_fork: bool) -> None:
-    """A fork that has been deleted has no repository in the event."""
-    found = context(pull(repo)).pull_request
-    assert found is not None
-    assert found.is_fork is is_fork
-
-
 BAD: list[object] = [
     "",
     "main",
@@ -204,3 +205,56 @@ def test_commit_of_a_sha256_repository() -> None:
     found = context(pull(base={"ref": "main", "sha": "0" * 64})).pull_request
     assert found is not None
     assert found.base_sha == "0" * 64
+
+
+def refused(event: dict[str, Any]) -> str:
+    with pytest.raises(InputFault) as raised:
+        _ = context(event).pull_request
+    assert raised.value.code == "event-invalid"
+    return raised.value.message
+
+
+@pytest.mark.parametrize("name", ["number", "base", "head"])
+def test_pull_request_that_lacks_something(name: str) -> None:
+    event = pull()
+    del event["pull_request"][name]
+    assert refused(event) == "the event's pull_request is incomplete"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"number": None},
+        {"number": "seven"},
+        {"number": [7]},
+        {"number": math.inf},
+        {"base": None},
+        {"base": "main"},
+        {"base": {"ref": "main"}},
+        {"base": {"sha": BASE}},
+        {"head": [HEAD]},
+        {"head": {}},
+    ],
+)
+def test_pull_request_of_another_form(more: dict[str, object]) -> None:
+    assert refused(pull(**more)) == "the event's pull_request is incomplete"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["sha", "ref", "x"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["number", "base", "head"]), JSON))
+def test_any_event_is_a_pull_request_or_a_fault(more: dict[str, object]) -> None:
+    try:
+        found = context(pull(**more)).pull_request
+    except InputFault as fault:
+        assert fault.code == "event-invalid"
+    else:
+        assert found is not None

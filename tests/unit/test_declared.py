@@ -141,6 +141,8 @@ def test_traps() -> None:
     [
         'project.dependencies = ["a"]',
         'project = { dependencies = ["a"], x = "b" }',
+        'project = { x = "b", dependencies = ["a"] }',
+        "[project]\n'dependencies' = ['a']",
         '["project"]\n"dependencies" = ["a"]',
         '[project]\noptional-dependencies = { x = ["a"], y = ["a"] }',
         "[ project . optional-dependencies ]\n'x' = [\"a\"]",

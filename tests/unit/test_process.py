@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import signal
 import subprocess
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
@@ -56,7 +58,7 @@ class Child:
     def __init__(self, command: list[str], **options: Any) -> None:
         self.command, self.options, self.killed = command, options, False
         self.asked = False
-        self.returncode = 3
+        self.returncode, self.pid = 3, 4_000_000
         Child.made = self
 
     def __enter__(self) -> Self:
@@ -68,6 +70,8 @@ class Child:
     def wait(self, timeout: float = 0) -> int:
         if timeout and Child.stubborn:
             raise subprocess.TimeoutExpired("a", timeout)
+        if not timeout and Child.interrupts:
+            raise KeyboardInterrupt
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
@@ -121,6 +125,28 @@ def test_watched_child_is_handed_nothing_either(
     assert options["start_new_session"]
     assert options["stderr"] == subprocess.STDOUT
     assert not {"shell", "stdout"} & options.keys()
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+@pytest.mark.parametrize("gone", [False, True])
+def test_watched_child_ends_with_us(
+    stubborn: bool, gone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its whole group, and that it has ended by itself is not what we end with."""
+    sent = []
+
+    def killpg(group: int, number: int) -> None:
+        sent.append((group, number))
+        if gone:
+            raise ProcessLookupError
+
+    monkeypatch.setattr(os, "killpg", killpg)
+    monkeypatch.setattr(subprocess, "Popen", Child)
+    monkeypatch.setattr(Child, "interrupts", True)
+    monkeypatch.setattr(Child, "stubborn", stubborn)
+    with pytest.raises(KeyboardInterrupt):
+        watch(["a"], folder=tmp_path, environment={})
+    assert sent == [(Child.made.pid, number) for number in (signal.SIGTERM, signal.SIGKILL)]
 
 
 class Finds:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from overflow.comparison import KnownBase, UnknownBase
 from overflow.errors import InputFault
-from overflow.record import BASE, FAULT, NAMES, REPORT, RUN, Record, read_record, record_files
+from overflow.record import BASE, NAMES, RUN, Record, read_record, record_files
+from overflow.report import FAULT, REPORT
 from tests.unit.reports import HOSTILE, failure, fits, overflows, too_large
 
 if TYPE_CHECKING:
@@ -30,10 +31,13 @@ def timeless(report: Report) -> Report:
 
 
 def record(
-    report: Report | None = None, base: Base | None = None, leg: str = "services/api, 3.12"
+    report: Report | None = None,
+    base: Base | None = None,
+    leg: str = "services/api, 3.12",
+    artifact: str = "shop.zip",
 ) -> Record:
     result = timeless(report) if report else failure(details=HOSTILE)
-    return Record(result=result, base=base, leg=leg, head=SHA)
+    return Record(result=result, base=base, leg=leg, head=SHA, artifact=artifact)
 
 
 def encoded(one: Record) -> dict[str, bytes]:
@@ -64,8 +68,13 @@ def test_is_read_as_it_was_written(result: str, base: str) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_leg(leg: str) -> None:
-    written = record(fits(), UnknownBase(reason=leg), leg=leg)
+    written = record(fits(), UnknownBase(reason=leg), leg=leg, artifact=leg)
     assert read_record(encoded(written)) == written
+
+
+def test_zip_is_named_and_need_not_be() -> None:
+    for name in ("shop.zip", ""):
+        assert json.loads(record_files(record(fits(), artifact=name))[RUN])["artifact"] == name
 
 
 def test_files_are_those_that_are_fetched() -> None:
@@ -106,7 +115,9 @@ def without(key: str) -> Callable[[dict[str, Any]], object]:
     [
         without("leg"),
         without("head"),
+        without("artifact"),
         without("schema"),
+        lambda run: run.update(artifact=7),
         lambda run: run.update(schema=2),
         lambda run: run.update(base=[]),
         lambda run: run.update(base={"sha": 5}),

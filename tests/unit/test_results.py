@@ -13,11 +13,12 @@ import pytest
 from overflow import results
 from overflow.errors import InputFault, UvFault
 from overflow.report import Failure, Report, Written
-from overflow.results import failure_of, read_result
+from overflow.results import read_plan, read_result
 from overflow.wire import failure_to_json, to_json
 from tests.unit.reports import failure, fits, report, too_large
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ARCHIVE = b"PK archive"
@@ -27,6 +28,16 @@ def built(content: bytes = ARCHIVE) -> Report:
     digest = hashlib.sha256(content).hexdigest()
     written = Written(bundle_bytes=10, zip_bytes=len(content), zip_sha256=digest)
     return replace(fits(), written=written)
+
+
+class NoHash:
+    """Stands in for sha256 where nothing may be hashed."""
+
+    def update(self, data: bytes) -> None:
+        raise AssertionError("it is hashed")
+
+    def hexdigest(self) -> str:
+        return "0" * 64
 
 
 @pytest.fixture
@@ -55,6 +66,50 @@ def test_build_that_went_well(output: Path) -> None:
 def test_too_large(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(to_json(too_large()))
     assert read_result(tmp_path, 3) == replace(too_large(), seconds={})
+
+
+def test_plan_has_no_archive(output: Path) -> None:
+    """What lies beside its report is not looked at."""
+    plan = replace(report({"alpha": 1}), seconds={})
+    (output / "report.json").write_text(to_json(plan))
+    (output / "function.zip").unlink()
+    os.mkfifo(output / "function.zip")
+    assert read_plan(output, 0) == plan
+    (output / "report.json").write_text(to_json(too_large()))
+    assert read_plan(output, 3) == replace(too_large(), seconds={})
+
+
+@pytest.mark.parametrize(("made", "exit_code"), [(report({"alpha": 1}), 3), (too_large(), 0)])
+def test_plan_that_does_not_fit_the_exit_code(output: Path, made: Report, exit_code: int) -> None:
+    (output / "report.json").write_text(to_json(made))
+    found = read_plan(output, exit_code)
+    assert isinstance(found, Failure)
+    assert found.message == f"report.json does not fit exit code {exit_code}"
+
+
+@pytest.mark.parametrize("read", [read_plan, read_result])
+@pytest.mark.parametrize("exit_code", [0, 2, 3, 125])
+@pytest.mark.parametrize("kind", ["link", "broken link", "file", "pipe"])
+def test_output_that_was_replaced(
+    output: Path, read: Callable[[Path, int], Report | Failure], exit_code: int, kind: str
+) -> None:
+    """Even by a link to all that a good build leaves, and however the build ended."""
+    (output / "fault.json").write_text(failure_to_json(failure("from elsewhere")))
+    output.rename(output.with_name("elsewhere"))
+    if kind == "file":
+        output.write_text("x")
+    elif kind == "pipe":
+        os.mkfifo(output)
+    else:
+        output.symlink_to("elsewhere" if kind == "link" else "gone")
+    found = read(output, exit_code)
+    assert isinstance(found, Failure)
+    assert (found.code, found.message) == ("report-invalid", "the output folder was replaced")
+
+
+def test_output_that_was_removed(tmp_path: Path) -> None:
+    """A build hook can do that; it is the build's failure, not ours."""
+    assert refused(tmp_path / "gone").message == "the output folder was replaced"
 
 
 @pytest.mark.parametrize("name", ["report.json", "function.zip"])
@@ -87,9 +142,7 @@ def test_folder(output: Path, name: str) -> None:
     assert refused(output).message == f"{name} is no regular file"
 
 
-def test_report_that_is_too_large_is_not_read_whole(
-    output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_report_that_is_too_large_is_not_read_whole(output: Path) -> None:
     with (output / "report.json").open("r+b") as stream:
         stream.truncate(1 << 40)
     assert "larger than 20.0 MB" in refused(output).message
@@ -104,6 +157,35 @@ def test_report_that_is_none(output: Path, content: bytes) -> None:
 @pytest.mark.parametrize("content", [b"PK archivE", b"", ARCHIVE + b"\n", ARCHIVE * 200_000])
 def test_other_archive_than_the_report_describes(output: Path, content: bytes) -> None:
     (output / "function.zip").write_bytes(content)
+    assert refused(output).message.startswith("function.zip is not the file")
+
+
+@pytest.mark.parametrize("claims", [False, True])
+def test_archive_that_was_made_from_nothing(
+    output: Path, monkeypatch: pytest.MonkeyPatch, claims: bool
+) -> None:
+    """A sparse file takes no room; hashing 8 TB of it takes hours, also where its size is told."""
+    size = 8 << 40
+    with (output / "function.zip").open("r+b") as stream:
+        stream.truncate(size)
+    if claims:
+        said = replace(fits(), written=Written(bundle_bytes=1, zip_bytes=size, zip_sha256="0" * 64))
+        (output / "report.json").write_text(to_json(said))
+    monkeypatch.setattr(hashlib, "sha256", NoHash)
+    assert refused(output).message.startswith("function.zip is not the file")
+
+
+def test_largest_archive_that_is_hashed(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "LARGEST_ZIP", len(ARCHIVE))
+    assert isinstance(read_result(output, 0), Report)
+    monkeypatch.setattr(results, "LARGEST_ZIP", len(ARCHIVE) - 1)
+    assert refused(output).message.startswith("function.zip is not the file")
+
+
+def test_archive_whose_hash_alone_is_right(output: Path) -> None:
+    digest = hashlib.sha256(ARCHIVE).hexdigest()
+    written = Written(bundle_bytes=10, zip_bytes=len(ARCHIVE) + 1, zip_sha256=digest)
+    (output / "report.json").write_text(to_json(replace(fits(), written=written)))
     assert refused(output).message.startswith("function.zip is not the file")
 
 
@@ -182,5 +264,5 @@ def test_docker_that_fails_after_a_build_that_said_why(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "exit_code"), [(InputFault, 2), (UvFault, 4)])
 def test_fault_as_a_failure(kind: type[InputFault | UvFault], exit_code: int) -> None:
-    found = failure_of(kind("a-code", "m", hint="h", details="d"))
+    found = Failure.of(kind("a-code", "m", hint="h", details="d"))
     assert found == Failure(code="a-code", message="m", hint="h", details="d", exit_code=exit_code)

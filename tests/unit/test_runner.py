@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from overflow.errors import InputFault
 from overflow.runner import (
     add_summary,
     commands_stopped,
@@ -19,6 +20,7 @@ from overflow.runner import (
     set_outputs,
     tell,
 )
+from tests.support.workspace import effective_commands
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,9 +95,28 @@ def test_commands_are_stopped_by_a_token_of_each_time(capsys: pytest.CaptureFixt
     second = capsys.readouterr().out.splitlines()
     token = first[0].removeprefix("::stop-commands::")
     assert re.fullmatch(r"[0-9a-f]{32}", token)
-    assert first == [f"::stop-commands::{token}", "child", f"::{token}::"]
-    assert second[1] == second[0].replace("::stop-commands", "") + "::"
+    assert first == [f"::stop-commands::{token}", "child", "", f"::{token}::"]
+    assert second[1:] == ["", second[0].replace("::stop-commands", "") + "::"]
     assert second[0] != first[0]
+
+
+def test_last_line_of_a_child_may_lack_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the end token stood inside of it, and no command counted any more."""
+    with commands_stopped():
+        print("child", end="")  # noqa: T201 - what a child does
+    notice("ours")
+    assert effective_commands(capsys.readouterr().out) == [
+        ("notice", {"title": "overflow"}, "ours")
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000], ids=len)
+def test_event_that_cannot_be_read(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "event.json"
+    path.write_bytes(content)
+    with pytest.raises(InputFault) as raised:
+        read_event({"GITHUB_EVENT_PATH": str(path)})
+    assert (raised.value.code, raised.value.message) == ("event-invalid", f"{path}: not JSON")
 
 
 @pytest.mark.parametrize("content", ["[]", "3", '"x"', "null"])

@@ -85,6 +85,7 @@ def command(
         handed_in=names,
         user=(1001, 127),
         folder="/work space",
+        name="overflow-1",
     )
 
 
@@ -98,6 +99,7 @@ def test_command_is_the_last_and_runs_as_the_runners_user() -> None:
     assert arguments[-3:] == ["image@sha256:1", "/opt/app/entrypoint.py", "plan"]
     assert values(arguments, "--user") == ["1001:127"]
     assert values(arguments, "--workdir") == ["/work space"]
+    assert values(arguments, "--name") == ["overflow-1"]
     assert {"--rm", "--init"} <= set(arguments)
 
 
@@ -106,6 +108,8 @@ def test_container_can_gain_nothing() -> None:
     assert values(arguments, "--cap-drop") == ["ALL"]
     assert values(arguments, "--security-opt") == ["no-new-privileges"]
     assert "--read-only" in arguments
+    [processes] = values(arguments, "--pids-limit")
+    assert 1_000 <= int(processes) <= 10_000, "enough for compilers, too few for a fork bomb"
     assert not {
         "--privileged",
         "--cap-add",

@@ -6,7 +6,7 @@ import pytest
 
 from overflow.errors import InputFault
 from overflow.limits import megabytes
-from overflow.settings import COMMENTS, GATES, LONGEST_NAME, MODES, read_settings
+from overflow.settings import COMMENTS, GATES, LONGEST_NAME, MODES, SWITCHES, read_settings
 
 
 def refused(variable: str, value: str) -> InputFault:
@@ -18,11 +18,12 @@ def refused(variable: str, value: str) -> InputFault:
 
 @pytest.mark.parametrize("value", ["", "  "])
 def test_defaults(value: str) -> None:
-    names = "MODE IMAGE FAIL_ON MAX_GROWTH_MB COMMENT ARTIFACT_NAME".split()
+    names = "MODE IMAGE FAIL_ON MAX_GROWTH_MB COMMENT COMMENT_AUTHOR ARTIFACT_NAME".split()
     found = read_settings({f"OVERFLOW_{name}": value for name in names})
     assert found == read_settings({})
     assert (found.mode, found.fail_on, found.comment) == ("auto", "limit", "auto")
     assert (found.image, found.artifact_name, found.max_growth) == (None, None, 0)
+    assert found.comment_author is None
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -91,3 +92,32 @@ def test_artifact_name(given: str, name: str) -> None:
 )
 def test_artifact_name_that_is_no_file_name(name: str) -> None:
     refused("ARTIFACT_NAME", name)
+
+
+@pytest.mark.parametrize("login", ["my-app[bot]", "github-actions[bot]", "Octo-Cat7"])
+def test_comment_author(login: str) -> None:
+    assert read_settings({"OVERFLOW_COMMENT_AUTHOR": f" {login}\n"}).comment_author == login
+
+
+@pytest.mark.parametrize(
+    "login", ["my app", "a[bot", "[bot]", "a[bot][bot]", "a/b", "@a", "é", "a\nb", "x" * 101]
+)
+def test_comment_author_that_is_no_login(login: str) -> None:
+    fault = refused("COMMENT_AUTHOR", login)
+    assert fault.message == f"comment-author: {login!r}"
+    assert "my-app[bot]" in fault.hint
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("value", ["true", "false", ""])
+def test_switch(name: str, value: str) -> None:
+    assert read_settings({f"OVERFLOW_{name.upper()}": value}) == read_settings({})
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("value", ["yes", "1", "True", "on", "0", "true,false", " true", "true\n"])
+def test_switch_that_action_yml_would_take_for_off(name: str, value: str) -> None:
+    """An expression compares the whole text, blanks and all."""
+    fault = refused(name.upper(), value)
+    assert fault.message == f"{name}: {value!r}"
+    assert fault.hint == "expected one of true, false"
