@@ -102,7 +102,7 @@ def _run(environ: Mapping[str, str]) -> dict[str, float]:
         seconds[step] = time.perf_counter() - started
         if done.returncode != 0:
             raise ToolMissing(f"action {step}: {done.stdout}{done.stderr}")
-    (report,) = Path(environ["RUNNER_TEMP"]).glob("overflow/box/*/report.json")
+    (report,) = Path(environ["RUNNER_TEMP"]).glob("overflow/*/report/report.json")
     parts = json.loads(report.read_text("utf-8"))["seconds"]
     seconds["all"] = sum(seconds.values())
     seconds["uv and compression"] = sum(parts[name] for name in NOT_OURS)

@@ -53,9 +53,14 @@ class UvFault(Fault):
 def as_fault(error: Exception) -> Fault | None:
     """The fault that an exception is, or, as an OSError, amounts to; None for a bug of ours."""
     if isinstance(error, OSError):
-        return InputFault(
-            "file-system",
-            f"{error.filename or 'the file system'}: {error.strerror or error}",
-            hint="check its rights and the free space, then run again",
-        )
+        return file_fault(error)
     return error if isinstance(error, Fault) else None
+
+
+def file_fault(error: OSError) -> InputFault:
+    """What a file or the disk refused, as a fault."""
+    return InputFault(
+        "file-system",
+        f"{error.filename or 'the file system'}: {error.strerror or error}",
+        hint="check its rights and the free space, then run again",
+    )

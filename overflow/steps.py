@@ -13,7 +13,7 @@ from overflow.base import settled_base, store_base
 from overflow.box import new_box
 from overflow.commands import command
 from overflow.comparison import compare
-from overflow.errors import ExitCode, Fault, InputFault
+from overflow.errors import ExitCode, Fault, InputFault, file_fault
 from overflow.gate import judge
 from overflow.inputs import read_inputs
 from overflow.launch import choose_sandbox
@@ -105,7 +105,8 @@ def _built(step: Step) -> tuple[Report | Failure, Base | None, str]:
                 artifact.parent.mkdir()
                 (box.output / ZIP).rename(artifact)
             return result, base, mode
-    except Fault as fault:
+    except (Fault, OSError) as error:
+        fault = error if isinstance(error, Fault) else file_fault(error)
         for line in fault.details.splitlines():
             say(f"  | {line}")
         return Failure.of(fault), base, mode

@@ -158,9 +158,8 @@ def from_json(content: bytes) -> Report:
         sizes=Sizes(**_read_bytes(top.inner("sizes"), _SIZES)),
         rows=top.each("distributions", _read_row, most=MOST_ROWS),
         written=_read_written(top.optional("artifact")),
-        seconds={},
+        seconds=_read_seconds(top.inner("seconds")),
     )
-    _check_seconds(top.inner("seconds"))
     if values["exit_code"] != report.exit_code:
         raise _invalid(f"{top.where}exit_code: does not fit the outcome")
     return _without_its_own_warning(report)
@@ -220,11 +219,11 @@ def _read_written(fields: Fields | None) -> Written | None:
     return Written(**{key: values[key] for key in ("bundle_bytes", "zip_bytes", "zip_sha256")})
 
 
-def _check_seconds(fields: Fields) -> None:
-    """Durations are of no use to who reads them later."""
+def _read_seconds(fields: Fields) -> Mapping[str, float]:
     for key, value in fields.mapping.items():
         if key not in _STEPS or type(value) not in {int, float} or value < 0:
             raise _invalid(f"{fields.where[:-1]}: expected steps' durations")
+    return fields.mapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,8 +115,9 @@ def with_zip(zip_bytes: int, *warnings: str) -> Report:
     return replace(found, plan_warnings=warnings, written=written, seconds={})
 
 
-def test_durations_stay_behind() -> None:
-    assert fits().seconds != from_json(to_json(fits()).encode()).seconds == {}
+def test_durations_are_kept_to_the_millisecond() -> None:
+    rounded = {key: round(value, 3) for key, value in fits().seconds.items()}
+    assert from_json(to_json(fits()).encode()).seconds == rounded
 
 
 @pytest.mark.parametrize("megabytes_", [1, 51])
