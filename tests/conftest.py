@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+
+def pytest_configure() -> None:
+    """Children of the tests heed signals, also where ours are ignored (nohup, a shell's `&`)."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, None)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler or signal.SIG_DFL)
 
 
 @pytest.hookimpl(wrapper=True)

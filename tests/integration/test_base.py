@@ -22,7 +22,7 @@ from overflow.stored import Stored
 from overflow.wire import failure_to_json, to_json
 from tests.support.projects import ProjectFolder, make_project
 from tests.support.workspace import GIT, Runner, commit, effective_commands, git, snapshot
-from tests.unit.reports import HOSTILE, failure, fits, overflows
+from tests.unit.reports import HOSTILE, as_read, failure, fits, overflows
 
 if TYPE_CHECKING:
     from overflow.box import Box
@@ -110,7 +110,7 @@ def test_stored_report_of_the_very_commit(
     sha = base_sha(job)
     asked = stored(monkeypatch, Stored(content=to_json(overflows()).encode(), sha=sha))
     plans = Plans()
-    expected = KnownBase(report=replace(overflows(), seconds={}), sha=sha, exact=True)
+    expected = KnownBase(report=as_read(overflows()), sha=sha, exact=True)
     assert found(job, plans) == expected
     assert plans.asked == []
     context = read_context(job.environ(OVERFLOW_PROJECT="api"), {})
@@ -153,7 +153,7 @@ def test_built_where_nothing_exact_is_stored(
     before = snapshot(job.workspace)
     plans = Plans()
     sha = base_sha(job)
-    assert found(job, plans) == KnownBase(report=replace(fits(), seconds={}), sha=sha, exact=True)
+    assert found(job, plans) == KnownBase(report=as_read(fits()), sha=sha, exact=True)
     assert plans.asked == [["api"]]
     assert snapshot(job.workspace) == before
     out = capsys.readouterr().out
@@ -170,7 +170,7 @@ def test_without_a_token_it_is_built(job: Runner) -> None:
 
 def test_near_report_is_better_than_none(job: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     stored(monkeypatch, Stored(content=to_json(overflows()).encode(), sha=OTHER))
-    expected = KnownBase(report=replace(overflows(), seconds={}), sha=OTHER, exact=False)
+    expected = KnownBase(report=as_read(overflows()), sha=OTHER, exact=False)
     plans = Plans(failed("lock-stale"), 2, FAULT)
     assert found(job, plans) == expected
     assert len(plans.asked) == 1

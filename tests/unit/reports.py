@@ -52,6 +52,11 @@ def report(
     )
 
 
+def as_read(report: Report) -> Report:
+    """As it is once read back from report.json, where durations have milliseconds."""
+    return replace(report, seconds={key: round(one, 3) for key, one in report.seconds.items()})
+
+
 def fits() -> Report:
     """A small one."""
     found = report(

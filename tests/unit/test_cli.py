@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +11,7 @@ from overflow import __version__, cli, pipeline
 from overflow.errors import InputFault, UvFault
 from overflow.results import read_plan
 from overflow.wire import failure_from_json, from_json
-from tests.unit.reports import fits, overflows, too_large
+from tests.unit.reports import as_read, fits, overflows, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +111,7 @@ def test_plan_by_the_environment_leaves_its_report(
     assert cli.main_from_environment("plan") == 0
     assert (asked[0].project.name, asked[0].output) == ("somewhere", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
-    assert from_json((tmp_path / "report.json").read_bytes()) == replace(fits(), seconds={})
+    assert from_json((tmp_path / "report.json").read_bytes()) == as_read(fits())
     assert capsys.readouterr().out.startswith("Fits: ")
 
 
@@ -122,7 +121,7 @@ def test_plan_by_the_environment_that_is_too_large(
     answer(monkeypatch, too_large)
     monkeypatch.setenv("OVERFLOW_OUTPUT", str(tmp_path))
     exit_code = cli.main_from_environment("plan")
-    assert read_plan(tmp_path, exit_code) == replace(too_large(), seconds={})
+    assert read_plan(tmp_path, exit_code) == as_read(too_large())
 
 
 def test_plan_as_a_command_writes_nothing(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +13,7 @@ from overflow.comparison import KnownBase, UnknownBase
 from overflow.errors import InputFault
 from overflow.record import BASE, NAMES, RUN, Record, read_record, record_files
 from overflow.report import FAULT, REPORT
-from tests.unit.reports import HOSTILE, failure, fits, overflows, too_large
+from tests.unit.reports import HOSTILE, as_read, failure, fits, overflows, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +26,7 @@ SHA = "a" * 40
 
 def timeless(report: Report) -> Report:
     """Durations are of no use to who reads it."""
-    return replace(report, seconds={})
+    return as_read(report)
 
 
 def record(

@@ -15,7 +15,7 @@ from overflow.errors import InputFault, UvFault
 from overflow.report import Failure, Report, Written
 from overflow.results import read_plan, read_result
 from overflow.wire import failure_to_json, to_json
-from tests.unit.reports import failure, fits, report, too_large
+from tests.unit.reports import as_read, failure, fits, report, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,23 +60,23 @@ def refused(output: Path, exit_code: int = 0) -> Failure:
 
 
 def test_build_that_went_well(output: Path) -> None:
-    assert read_result(output, 0) == replace(built(), seconds={})
+    assert read_result(output, 0) == as_read(built())
 
 
 def test_too_large(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text(to_json(too_large()))
-    assert read_result(tmp_path, 3) == replace(too_large(), seconds={})
+    assert read_result(tmp_path, 3) == as_read(too_large())
 
 
 def test_plan_has_no_archive(output: Path) -> None:
     """What lies beside its report is not looked at."""
-    plan = replace(report({"alpha": 1}), seconds={})
+    plan = as_read(report({"alpha": 1}))
     (output / "report.json").write_text(to_json(plan))
     (output / "function.zip").unlink()
     os.mkfifo(output / "function.zip")
     assert read_plan(output, 0) == plan
     (output / "report.json").write_text(to_json(too_large()))
-    assert read_plan(output, 3) == replace(too_large(), seconds={})
+    assert read_plan(output, 3) == as_read(too_large())
 
 
 @pytest.mark.parametrize(("made", "exit_code"), [(report({"alpha": 1}), 3), (too_large(), 0)])
