@@ -21,10 +21,13 @@ if __name__ == "__main__":
         )
     # Isolated mode (-I) leaves out the script's own folder.
     sys.path.insert(0, str(Path(__file__).resolve().parent))
-    if sys.argv[1:2] == ["action"]:
+    if sys.argv[1:2] == ["action"] and len(sys.argv) == 3:
         from overflow.action import main
 
-        sys.exit(main(*sys.argv[2:]))
+        sys.exit(main(sys.argv[2]))
+    if sys.argv[1:] not in ([], ["plan"]):
+        sys.stderr.write((__doc__ or "").partition("\n\n")[2])
+        sys.exit(2)
     from overflow.cli import main_from_environment
 
     sys.exit(main_from_environment(*sys.argv[1:]))

@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # isolated mode (-I) leaves out even the script's own folder
 
-from overflow.engine import RECIPE, recipe_of  # noqa: E402
+from overflow.engine import RECIPE, recipe_of  # noqa: E402 - it is found from here on
 
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 

@@ -6,16 +6,20 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overflow import __version__
 from overflow.commands import command
 from overflow.console import plain, write
 from overflow.context import read_context
-from overflow.errors import ExitCode, as_fault
+from overflow.errors import ExitCode, InputFault, as_fault
 from overflow.process import stoppable
 from overflow.runner import read_event, say, tell
 from overflow.settings import read_settings
 from overflow.steps import STEPS, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def main(name: str) -> int:
@@ -28,11 +32,17 @@ def main(name: str) -> int:
             environ=os.environ,
         )
         with stoppable():  # a cancelled job: the container is stopped, too
-            return STEPS[name](step)
+            return _named(name)(step)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - what is no fault is a bug of ours: say all we know
         return _told(error)
+
+
+def _named(name: str) -> Callable[[Step], int]:
+    if name not in STEPS:
+        raise InputFault("step-unknown", f"{name!r} is no step", hint=f"one of {', '.join(STEPS)}")
+    return STEPS[name]
 
 
 def _told(error: Exception) -> int:

@@ -88,9 +88,9 @@ class Recorder:
         with self._ending:
             self._said["demand"] = self._imported()
             aside = f"{self._wanted['output']}.new"
-            with open(aside, "w", encoding="utf-8") as stream:  # noqa: PTH123 - as fast as it gets
+            with open(aside, "w", encoding="utf-8") as stream:  # noqa: PTH123 - the same - as fast as it gets
                 json.dump(self._said, stream)
-            os.replace(aside, self._wanted["output"])  # noqa: PTH105
+            os.replace(aside, self._wanted["output"])  # noqa: PTH105 - pathlib would be imported with the app
             os._exit(0)  # threads and exit handlers of the app are not waited for
 
     def _guard(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -106,7 +106,7 @@ class Recorder:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
     def _is_read_only(self, path: str) -> bool:
-        full = os.path.abspath(path)  # noqa: PTH100
+        full = os.path.abspath(path)  # noqa: PTH100 - the same
         return any(full.startswith(f"{folder}/") for folder in self._folders)
 
 
@@ -118,13 +118,13 @@ def cut_off_network() -> None:
         return
     maps = {"setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
     for name, text in maps.items():
-        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w") as stream:  # noqa: PTH123
+        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w") as stream:  # noqa: PTH123 - no pathlib here
             stream.write(text)
 
 
 def main(wanted: str) -> None:
     """Record the start that a file describes."""
-    with open(wanted, encoding="utf-8") as stream:  # noqa: PTH123
+    with open(wanted, encoding="utf-8") as stream:  # noqa: PTH123 - the same
         content = json.load(stream)
     os.chdir(content["root"])
     Recorder(content).run()

@@ -211,7 +211,7 @@ class Rest:
         headers = {**call.headers, **(self._headers if with_token else {})}
         data = call.data() if callable(call.data) else call.data
         # _origin lets through https, and http on loopback, only.
-        request = Request(url, data, headers, method=call.method)  # noqa: S310
+        request = Request(url, data, headers, method=call.method)  # noqa: S310 - see above
         request.add_header("User-Agent", "overflow-action")
         left = max(0.001, min(self._timeout * call.patience, deadline - self._clock()))
         with self._opener.open(request, timeout=left) as response:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overflow.process import run
+from overflow.process import Completed, run
 from overflow.resources import runtime_files
 
 if TYPE_CHECKING:
@@ -86,23 +86,20 @@ def record(
         "seconds": SECONDS,
         "output": str(output),
     }
-    (work / "wanted.json").write_text(json.dumps(wanted), encoding="utf-8")
-    done = run(
-        [
-            str(installed.python),
-            "-I",
-            "-S",
-            "-B",
-            str(RECORDER),
-            str(work.resolve() / "wanted.json"),
-        ],
-        folder=task,
-        environment=_environment(environ, work.resolve(), task),
-        seconds=SECONDS + PATIENCE,
-    )
+    environment = _environment(environ, work.resolve(), task)
+    done = _run_recorder(installed.python, wanted, folder=task, environment=environment)
     if not output.is_file():
         return Recording(note=f"what start-up imports is not known: it ended with {done.exit_code}")
     return _recording(output.read_bytes())
+
+
+def _run_recorder(
+    python: Path, wanted: Mapping[str, object], *, folder: Path, environment: Mapping[str, str]
+) -> Completed:
+    path = folder.parent / "wanted.json"
+    path.write_text(json.dumps(wanted), encoding="utf-8")
+    command = [str(python), "-I", "-S", "-B", str(RECORDER), str(path)]
+    return run(command, folder=folder, environment=environment, seconds=SECONDS + PATIENCE)
 
 
 def top_modules(distributions: Iterable[Distribution]) -> frozenset[str]:

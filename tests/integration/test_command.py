@@ -41,6 +41,13 @@ def run(
 
 
 class TestEntryPoints:
+    @pytest.mark.parametrize("words", [["nonsense"], ["action"], ["plan", "more"]])
+    def test_entrypoint_says_what_it_takes(self, words: list[str]) -> None:
+        done = run(sys.executable, "-I", ROOT / "entrypoint.py", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "entrypoint.py action STEP" in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_entrypoint_builds_by_environment(
         self, offline: None, index: LocalIndex, project: ProjectFolder, tmp_path: Path
     ) -> None:

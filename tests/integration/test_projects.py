@@ -307,3 +307,39 @@ def test_console_scripts_do_not_make_two_builds_differ(
     assert (built.folder / "function.zip").read_bytes() == first
     (record,) = built.bundle.glob("_vendor/scripted-*.dist-info/RECORD")
     assert "../" not in record.read_text("utf-8")
+
+
+def with_hook(project: ProjectFolder, code: str) -> None:
+    """Add a local package whose build runs `code` with `root`, the project's folder."""
+    folder = make_source_package(project.path / "hooked", "hooked")
+    (backend,) = (path for path in folder.glob("*.py") if "def build_wheel" in path.read_text())
+    backend.write_text(
+        f"{backend.read_text()}\nfrom pathlib import Path\nroot = Path.cwd().parent\n{code}\n"
+    )
+    text = (project.path / "pyproject.toml").read_text("utf-8")
+    if "hooked" not in text:
+        text = text.replace('["alpha"]', '["alpha", "hooked"]')
+        text += '[tool.uv.sources]\nhooked = { path = "hooked" }\n'
+        project.write("pyproject.toml", text)
+
+
+def test_file_that_a_build_hook_changes_stops_the_build(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    with_hook(project, "(root / 'app.py').open('a').write('#')")
+    built = build(project, exit_code=2)
+    assert "error[project-changed]: app.py" in built.err
+    assert not built.bundle.exists()
+    # The way out that the hint names, for a file that is meant to be made anew.
+    project.write("index.py", "def handler(event, context): ...\n")
+    build(project, "--exclude", "/app.py", "--handler", "index.handler")
+
+
+def test_what_a_build_hook_adds_or_writes_as_it_was_changes_nothing(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    with_hook(project, "(root / 'app.py').write_bytes((root / 'app.py').read_bytes())")
+    before = build(project).files()
+    with_hook(project, "(root / 'added.py').write_text('')")
+    assert build(project).files() == before
+    assert (project.path / "added.py").exists()

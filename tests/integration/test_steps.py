@@ -259,6 +259,11 @@ def test_cancelled_step_stops_what_it_started(job: Runner, monkeypatch: pytest.M
     assert all(map(callable, handlers))
 
 
+def test_step_that_is_none(job: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("nonsense") == 2
+    assert "step-unknown" in capsys.readouterr().out
+
+
 def test_every_step_of_the_action_is_known() -> None:
     called = {
         line.rpartition("action ")[2].split()[0].strip('"')
