@@ -14,7 +14,8 @@ from overflow.bytecode import TASK, Compiled, Compiler, cached_name
 from overflow.crate import Crate, Item, write_crate
 from overflow.measure import UNOWNED
 from overflow.packing import Choice, Load
-from overflow.runtime.manifest import OVERFLOW_FOLDER, VENDOR_FOLDER, Packed
+from overflow.runtime.manifest import OVERFLOW_FOLDER, VENDOR_FOLDER
+from overflow.runtime.manifest import Group as RuntimeGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,10 +77,10 @@ class Appraisal:
         """The crates of a choice that was weighed."""
         return {at: self._crates[at] for at in sorted(choice)}
 
-    def packed(self, choice: Choice) -> tuple[Packed, ...]:
+    def packed(self, choice: Choice) -> tuple[RuntimeGroup, ...]:
         """The same for the manifest."""
         return tuple(
-            Packed(name=crate.path.name, size=crate.unpacked, sha256=crate.sha256)
+            RuntimeGroup(name=crate.path.name, size=crate.unpacked, sha256=crate.sha256)
             for crate in self.crates(choice).values()
         )
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from overflow import __version__, pipeline
 from overflow.console import Console, plain, write
 from overflow.errors import ExitCode, as_fault
-from overflow.inputs import OPTIONS, Given, Inputs, read_inputs, text_option
+from overflow.inputs import Given, Inputs, read_inputs, text_option
 from overflow.installation import Tools
+from overflow.options import OPTIONS, SWITCHES
 from overflow.output import SUMMARY, leave_failure
 from overflow.process import stoppable
 from overflow.report import BUNDLE, REPORT, ZIP, Failure, Report
@@ -152,16 +153,9 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "project", nargs="?", metavar="PROJECT", help="folder with pyproject.toml (default: here)"
     )
-    command.add_argument(
-        "--no-runtime-install",
-        action="store_true",
-        help="vendor everything, whatever its size, and judge it against the limit",
-    )
-    command.add_argument(
-        "--no-start-record",
-        action="store_true",
-        help="strategy pack: do not import the handler to see what start-up needs",
-    )
+    for variable, purpose in SWITCHES.items():
+        flag = "--" + variable.removeprefix("OVERFLOW_").lower().replace("_", "-")
+        command.add_argument(flag, action="store_true", help=purpose)
     for option in OPTIONS:
         default = f" (default: {option.default})" if option.default else ""
         command.add_argument(

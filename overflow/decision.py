@@ -180,7 +180,7 @@ def _packed(
         handler=question.handler,
         deferred=(),
         verdicts=verdicts,
-        packed=scales.packed(choice),
+        groups=scales.packed(choice),
     )
     crates = tuple(scales.crates(choice).values())
     plan = Plan(

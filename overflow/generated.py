@@ -15,8 +15,8 @@ from overflow.runtime.manifest import (
     MANIFEST_FILE,
     REQUIREMENTS_FILE,
     Deferred,
+    Group,
     Manifest,
-    Packed,
     to_json,
 )
 from overflow.templates import render
@@ -53,17 +53,17 @@ def generate(
     handler: Handler,
     deferred: Sequence[Distribution],
     verdicts: Mapping[str, Verdict],
-    packed: tuple[Packed, ...] = (),
+    groups: tuple[Group, ...] = (),
 ) -> Generated:
     """What a bundle needs that defers these distributions, or has these groups packed, if any."""
     requirements = requirements_text(deferred, verdicts)
     manifest = Manifest(
-        build=_build_id("\n".join([requirements, *(one.sha256 for one in packed)]), target),
+        build=_build_id("\n".join([requirements, *(one.sha256 for one in groups)]), target),
         python=target.version,
         handler=handler.name,
         interface=handler.interface,
         deferred=_deferred(deferred, verdicts) if deferred else None,
-        packed=packed,
+        groups=groups,
     )
     files = {f"_overflow/{name}": content for name, content in runtime_files().items()}
     files[MANIFEST_FILE] = to_json(manifest).encode()

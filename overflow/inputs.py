@@ -5,130 +5,43 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from overflow.errors import InputFault
 from overflow.limits import (
-    LIMIT_MB,
-    THRESHOLD_MB,
     TMP_DEFAULT_MB,
     TMP_MAXIMUM_MB,
     Limits,
     megabytes,
 )
-from overflow.plan import Strategy
+from overflow.options import (
+    NO_LAZY,
+    NO_NETWORK,
+    NO_RUNTIME_INSTALL,
+    NO_START_RECORD,
+    NO_VERIFY,
+    OPTIONS,
+    Option,
+)
+from overflow.plan import Fetcher, Strategy
+from overflow.trim import Trim
 
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off"})
 
-NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
-NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
-"""Variable of `--no-runtime-install`, the one option that takes no value."""
-
 VERCEL_SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 VERCEL_TMP = "MAXIMISE_TMP_SPACE"
 """Two variables of Vercel's Python runtime, honoured as they were there."""
 
 
+Chosen = TypeVar("Chosen", bound=Enum)
+
 Given = Mapping[str, "str | list[str] | None"]
 """Options by key, as argparse has them; None where not given."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Option:
-    """One setting: an option of the command, and a variable of the environment."""
-
-    flag: str
-    help: str
-    metavar: str = ""
-    repeats: bool = False
-    choices: tuple[str, ...] = ()
-    default: str = ""
-
-    @property
-    def variable(self) -> str:
-        """`OVERFLOW_THRESHOLD_MB` for `--threshold-mb`."""
-        return "OVERFLOW_" + self.flag.removeprefix("--").replace("-", "_").upper()
-
-    @property
-    def key(self) -> str:
-        """`threshold_mb`."""
-        return self.flag.removeprefix("--").replace("-", "_")
-
-
-OPTIONS = (
-    Option(
-        flag="--strategy",
-        choices=tuple(one.value for one in Strategy),
-        default="defer",
-        help="how what does not fit is handled: `defer` installs every public distribution from"
-        " the index at cold start, `pack` carries compressed what does not fit, fetches nothing,"
-        " and adds bytecode",
-    ),
-    Option(
-        flag="--threshold-mb",
-        metavar="MB",
-        default=str(THRESHOLD_MB),
-        help="size above which something overflows",
-    ),
-    Option(
-        flag="--limit-mb",
-        metavar="MB",
-        default=str(LIMIT_MB),
-        help="size that Lambda refuses to exceed",
-    ),
-    Option(
-        flag="--layers-mb",
-        metavar="MB",
-        default="0",
-        help="what the function's layers and extensions take, unzipped: counts against both",
-    ),
-    Option(
-        flag="--handler",
-        metavar="NAME",
-        help="module.function, or module:app for a WSGI or ASGI app (default: looked for in"
-        " app.py, main.py, ...)",
-    ),
-    Option(
-        flag="--python",
-        metavar="X.Y",
-        help="Lambda's Python to build for (default: .python-version, else the newest that"
-        " requires-python admits)",
-    ),
-    Option(
-        flag="--architecture",
-        metavar="ARCH",
-        default="x86_64",
-        help="the function's: x86_64 or arm64",
-    ),
-    Option(
-        flag="--group",
-        metavar="NAME",
-        repeats=True,
-        help="dependency group to include (none is by default, dev neither)",
-    ),
-    Option(flag="--extra", metavar="NAME", repeats=True, help="extra of the project to include"),
-    Option(
-        flag="--public-index",
-        metavar="URL",
-        repeats=True,
-        help="a package index that the function can reach without a password, like PyPI",
-    ),
-    Option(
-        flag="--exclude",
-        metavar="GLOB",
-        repeats=True,
-        help="gitignore pattern of project files to leave out, beside the usual ones",
-    ),
-    Option(
-        flag="--include",
-        metavar="GLOB",
-        repeats=True,
-        help="gitignore pattern of project files to take in all the same",
-    ),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +54,16 @@ class Inputs:
     strategy: Strategy
     limits: Limits
     runtime_install: bool
+    trim: Trim
+    fetcher: Fetcher
     start_record: bool
     """Whether the handler is imported to see what start-up needs."""
+    verify: bool
+    """Whether the bundle is started to prove that it works."""
+    lazy: bool
+    """Whether what start-up does not import is put into place on first import only."""
+    network: bool
+    """Whether something may be fetched at cold start."""
     handler: str | None
     python: str | None
     architecture: str
@@ -171,16 +92,22 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     architecture = ARCHITECTURES.get((one["architecture"] or "").lower())
     if architecture is None:
         raise _invalid("--architecture", one["architecture"], "x86_64 or arm64")
-    if one["strategy"] not in {known.value for known in Strategy}:
-        known = ", ".join(known.value for known in Strategy)
-        raise _invalid("--strategy", one["strategy"], f"one of {known}")
+    strategy = _choice(Strategy, "--strategy", one["strategy"])
+    origins = strategy is Strategy.DEFER
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=Strategy(one["strategy"]),
+        strategy=strategy,
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
-        start_record=_start_record(given, environ),
+        trim=_choice(Trim, "--trim", one["trim"] or ("none" if origins else "safe")),
+        fetcher=_choice(
+            Fetcher, "--installer", one["installer"] or ("uv" if origins else "builtin")
+        ),
+        start_record=not _is_on(given, environ, NO_START_RECORD),
+        verify=not _is_on(given, environ, NO_VERIFY),
+        lazy=not _is_on(given, environ, NO_LAZY),
+        network=not _is_on(given, environ, NO_NETWORK),
         handler=one["handler"] or None,
         python=one["python"] or None,
         architecture=architecture,
@@ -226,18 +153,28 @@ def _runtime_install(given: Given, environ: Mapping[str, str]) -> bool:
     return not off if off is not None else _switch(environ, VERCEL_SWITCH) is not False
 
 
-def _start_record(given: Given, environ: Mapping[str, str]) -> bool:
-    return not (given.get("no_start_record") or _switch(environ, NO_START_RECORD))
+def _is_on(given: Given, environ: Mapping[str, str], variable: str) -> bool:
+    key = variable.removeprefix("OVERFLOW_").lower()
+    return bool(given.get(key) or _switch(environ, variable))
+
+
+def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:
+    try:
+        return kind(text)
+    except ValueError:
+        known = ", ".join(one.value for one in kind)
+        raise _invalid(flag, text, f"one of {known}") from None
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:
     layers = _size("--layers-mb", one["layers_mb"])
     large = _switch(environ, VERCEL_TMP)
+    tmp = megabytes(TMP_MAXIMUM_MB if large else TMP_DEFAULT_MB)
     return Limits(
         threshold=max(0, _size("--threshold-mb", one["threshold_mb"]) - layers),
         limit=max(0, _size("--limit-mb", one["limit_mb"]) - layers),
         layers=layers,
-        tmp=megabytes(TMP_MAXIMUM_MB if large else TMP_DEFAULT_MB),
+        tmp=_size("--tmp-mb", one["tmp_mb"]) if one["tmp_mb"] else tmp,
     )
 
 

@@ -37,6 +37,13 @@ class Strategy(str, Enum):
     PACK = "pack"
 
 
+class Fetcher(str, Enum):
+    """What fetches deferred distributions at cold start."""
+
+    UV = "uv"
+    BUILTIN = "builtin"
+
+
 class Outcome(str, Enum):
     """What the plan comes to."""
 

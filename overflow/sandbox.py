@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from overflow.inputs import NO_RUNTIME_INSTALL, NO_START_RECORD, OPTIONS, VERCEL_SWITCH, VERCEL_TMP
+from overflow.inputs import VERCEL_SWITCH, VERCEL_TMP
+from overflow.options import OPTIONS, SWITCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 BUILD_VARIABLES = frozenset(
-    {option.variable for option in OPTIONS}
-    | {NO_RUNTIME_INSTALL, NO_START_RECORD, VERCEL_SWITCH, VERCEL_TMP}
+    {option.variable for option in OPTIONS} | set(SWITCHES) | {VERCEL_SWITCH, VERCEL_TMP}
 )
 """What a build is asked for; the folders are set by the launcher."""
 

@@ -7,9 +7,12 @@ Named tuples, and not dataclasses: those take 8 ms to import, at each start of e
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-SCHEMA = 1
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA = 2
 """Raised when an older runtime package could misread a newer manifest."""
 
 OVERFLOW_FOLDER = "/tmp/_vc_deps_overflow"
@@ -31,15 +34,30 @@ class Deferred(NamedTuple):
     """Public indexes beside uv's default one."""
 
 
-class Packed(NamedTuple):
-    """A group of distributions that is carried compressed and unpacked at cold start."""
+class Wheel(NamedTuple):
+    """A wheel that is fetched by its URL (and by no other name), and checked by its hash."""
+
+    url: str
+    sha256: str
+    """In hexadecimal digits."""
+    size: int
+    """Bytes of the file."""
+
+
+class Group(NamedTuple):
+    """Distributions with a folder of their own in /tmp, unpacked or fetched together."""
 
     name: str
-    """Its archive in PACKED_FOLDER, and its folder below the overflow folder."""
+    """Its folder below the overflow folder, and its archive in PACKED_FOLDER if it has one."""
     size: int
     """Bytes it takes in /tmp."""
     sha256: str
-    """Of the archive, in hexadecimal digits."""
+    """In hexadecimal digits: of the archive, or of what names the wheels."""
+    wheels: tuple[Wheel, ...] = ()
+    """What is fetched; without any, the group is carried as an archive."""
+    provides: Mapping[str, str] | None = None
+    """None: put into place at cold start. Otherwise at the first import of one of these names:
+    `package`, `module` or `namespace` by dotted name (runtime/lazy.py)."""
 
 
 class Manifest(NamedTuple):
@@ -55,15 +73,15 @@ class Manifest(NamedTuple):
     """How to call it: `function`, `wsgi`, `asgi`, or `auto` (look at it once imported)."""
     overflow_folder: str = OVERFLOW_FOLDER
     deferred: Deferred | None = None
-    packed: tuple[Packed, ...] = ()
-    """At most one of the two: what is packed needs no installer."""
+    """What uv installs, into the overflow folder itself: never beside groups."""
+    groups: tuple[Group, ...] = ()
 
 
 def to_json(manifest: Manifest) -> str:
     """The manifest as text, the same for the same manifest."""
     content = {"schema": SCHEMA, **manifest._asdict()}
     content["deferred"] = manifest.deferred and manifest.deferred._asdict()
-    content["packed"] = [one._asdict() for one in manifest.packed]
+    content["groups"] = [_group_content(one) for one in manifest.groups]
     return json.dumps(content, indent=2, sort_keys=True) + "\n"
 
 
@@ -75,8 +93,8 @@ def from_json(text: str) -> Manifest:
         raise ValueError(f"manifest.json has schema {schema!r}, this runtime reads {SCHEMA}")
     deferred = content.pop("deferred", None)
     try:
-        packed = tuple(Packed(**one) for one in content.pop("packed", ()))
-        return Manifest(deferred=_deferred(deferred), packed=packed, **content)
+        groups = tuple(_group(one) for one in content.pop("groups", ()))
+        return Manifest(deferred=_deferred(deferred), groups=groups, **content)
     except TypeError as error:
         raise ValueError(f"manifest.json is not one of this runtime's: {error}") from error
 
@@ -85,3 +103,18 @@ def _deferred(content: dict[str, Any] | None) -> Deferred | None:
     if content is None:
         return None
     return Deferred(**{**content, "indexes": tuple(content.get("indexes", ()))})
+
+
+def _group(content: dict[str, Any]) -> Group:
+    wheels = tuple(Wheel(**one) for one in content.get("wheels", ()))
+    return Group(**{**content, "wheels": wheels})
+
+
+def _group_content(group: Group) -> dict[str, Any]:
+    """Without what is as it is for most groups: a manifest counts against the limit too."""
+    content: dict[str, Any] = {"name": group.name, "size": group.size, "sha256": group.sha256}
+    if group.wheels:
+        content["wheels"] = [one._asdict() for one in group.wheels]
+    if group.provides is not None:
+        content["provides"] = dict(group.provides)
+    return content

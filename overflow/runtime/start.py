@@ -22,7 +22,7 @@ def start(root: str) -> Callable[[Any, Any], Any]:
         manifest = from_json(stream.read())
     _check_python(manifest)
     folders = [f"{root}/{VENDOR_FOLDER}"]
-    if manifest.deferred is not None or manifest.packed:
+    if manifest.deferred is not None or manifest.groups:
         ready.ensure(manifest, lambda: _fill(manifest, root))
         folders = [*_overflow_folders(manifest), *folders]
     paths.extend(root, folders)
@@ -38,13 +38,13 @@ def _fill(manifest: Manifest, root: str) -> None:
     else:
         from . import unpack  # noqa: PLC0415
 
-        unpack.fill(manifest.overflow_folder, manifest.packed, root)
+        unpack.fill(manifest.overflow_folder, manifest.groups, root)
 
 
 def _overflow_folders(manifest: Manifest) -> list[str]:
-    if not manifest.packed:
+    if not manifest.groups:
         return [manifest.overflow_folder]
-    return [f"{manifest.overflow_folder}/{one.name}" for one in manifest.packed]
+    return [f"{manifest.overflow_folder}/{one.name}" for one in manifest.groups]
 
 
 def _check_python(manifest: Manifest) -> None:

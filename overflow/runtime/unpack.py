@@ -23,7 +23,7 @@ from .manifest import PACKED_FOLDER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .manifest import Packed
+    from .manifest import Group
 
 CHUNK = 64 * 1024
 """Compressed bytes that are hashed and inflated at a time: what is made of them stays in cache."""
@@ -32,7 +32,7 @@ LONGEST_INDEX = 64 * 1024 * 1024
 """An index above this size is refused; that of 100,000 files has 8 MB."""
 
 
-def fill(folder: str, packed: Sequence[Packed], root: str) -> None:
+def fill(folder: str, packed: Sequence[Group], root: str) -> None:
     """Have each packed group in its folder below `folder`; root: the bundle's folder.
 
     Raises InstallError for an archive that is damaged, or where /tmp is too small.
@@ -50,7 +50,7 @@ def fill(folder: str, packed: Sequence[Packed], root: str) -> None:
         ready.remove(work)
 
 
-def _remove_stale(folder: str, packed: Sequence[Packed]) -> None:
+def _remove_stale(folder: str, packed: Sequence[Group]) -> None:
     """What is no whole group of this build goes first: it takes room."""
     if os.path.islink(folder) or not os.path.isdir(folder):
         ready.remove(folder)
@@ -63,7 +63,7 @@ def _remove_stale(folder: str, packed: Sequence[Packed]) -> None:
             ready.remove(path)
 
 
-def _each(missing: Sequence[Packed], *, folder: str, work: str, root: str) -> None:
+def _each(missing: Sequence[Group], *, folder: str, work: str, root: str) -> None:
     """Unpack the groups, the largest first, on all CPUs that this process may use."""
     waiting = sorted(missing, key=lambda one: one.size)
     failed: list[BaseException] = []
@@ -101,7 +101,7 @@ def _in_threads(work: Callable[[], None], count: int) -> None:
         thread.join()
 
 
-def _unpack(group: Packed, archive: str, folder: str) -> None:
+def _unpack(group: Group, archive: str, folder: str) -> None:
     """Inflate, hash and write in one pass into a new folder, marked once the hash is right."""
     os.mkdir(folder)
     digest, inflater, files = sha256(), zlib.decompressobj(-15), _Files(folder)

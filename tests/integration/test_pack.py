@@ -260,7 +260,7 @@ class TestStart:
         """One group is whole and another, read from a pipe that nobody fills, is under way."""
         bundle = build(project, *TIGHT).bundle
         own_tmp(bundle, tmp_path)
-        groups = json.loads((bundle / "_overflow/manifest.json").read_text("utf-8"))["packed"]
+        groups = json.loads((bundle / "_overflow/manifest.json").read_text("utf-8"))["groups"]
         largest, *_, smallest = sorted(groups, key=lambda one: -one["size"])
         archive = bundle / "_overflow/packed" / smallest["name"]
         aside = archive.rename(tmp_path / "aside")

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.errors import InputFault
-from overflow.inputs import OPTIONS, Inputs, read_inputs
+from overflow.inputs import Inputs, read_inputs
 from overflow.limits import megabytes
-from overflow.plan import Strategy
+from overflow.options import OPTIONS
+from overflow.plan import Fetcher, Strategy
+from overflow.trim import Trim
 
 SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 
@@ -36,7 +38,12 @@ def test_defaults() -> None:
         strategy=Strategy.DEFER,
         limits=read().limits,
         runtime_install=True,
+        trim=Trim.NONE,
+        fetcher=Fetcher.UV,
         start_record=True,
+        verify=True,
+        lazy=True,
+        network=True,
         handler=None,
         python=None,
         architecture="x86_64",
@@ -67,12 +74,14 @@ ONE = [
     ("python", "OVERFLOW_PYTHON", "3.12"),
     ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
     ("strategy", "OVERFLOW_STRATEGY", "defer"),
+    ("trim", "OVERFLOW_TRIM", "safe"),
+    ("fetcher", "OVERFLOW_INSTALLER", "builtin"),
 ]
 
 
 @pytest.mark.parametrize(("key", "variable", "value"), ONE)
 def test_single_options_come_from_the_environment(key: str, variable: str, value: str) -> None:
-    given: dict[str, Any] = {key: value}
+    given: dict[str, Any] = {variable.removeprefix("OVERFLOW_").lower(): value}
     assert getattr(read({variable: f" {value}\n"}), key) == value
     assert getattr(read({variable: "other"}, **given), key) == value
 
@@ -98,7 +107,7 @@ def test_every_option_has_its_variable() -> None:
     assert variables == {
         *(variable for _, variable, _ in ONE),
         *(variable for _, _, variable in MANY),
-        *(f"OVERFLOW_{name}_MB" for name in ("THRESHOLD", "LIMIT", "LAYERS")),
+        *(f"OVERFLOW_{name}_MB" for name in ("THRESHOLD", "LIMIT", "LAYERS", "TMP")),
     }
     assert all(option.help for option in OPTIONS)
 
@@ -124,7 +133,7 @@ def test_limits(given: dict[str, Any], expected: tuple[float, float, float]) -> 
 @pytest.mark.parametrize("key", ["threshold_mb", "limit_mb", "layers_mb"])
 @pytest.mark.parametrize("value", ["x", "-1", "nan", "inf", "1e9", "240MB", "1,5", "²"])
 def test_sizes_that_are_none(key: str, value: str) -> None:
-    given: dict[str, Any] = {key: value}
+    given: dict[str, Any] = {variable.removeprefix("OVERFLOW_").lower(): value}
     assert fault(**given) == f"--{key.replace('_', '-')}: {value!r}"
 
 

@@ -10,8 +10,8 @@ import pytest
 from overflow.runtime.manifest import (
     OVERFLOW_FOLDER,
     Deferred,
+    Group,
     Manifest,
-    Packed,
     from_json,
     to_json,
 )
@@ -30,7 +30,7 @@ PACKED = Manifest(
     python="3.12",
     handler="app:handler",
     interface="function",
-    packed=(Packed(name="0-alpha", size=5, sha256="0" * 64),),
+    groups=(Group(name="0-alpha", size=5, sha256="0" * 64),),
 )
 
 
@@ -44,12 +44,12 @@ def test_text_is_the_same_for_the_same_manifest() -> None:
         "{\n"
         '  "build": "b1",\n'
         '  "deferred": null,\n'
+        '  "groups": [],\n'
         '  "handler": "app:handler",\n'
         '  "interface": "function",\n'
         '  "overflow_folder": "/tmp/_vc_deps_overflow",\n'
-        '  "packed": [],\n'
         '  "python": "3.12",\n'
-        '  "schema": 1\n'
+        '  "schema": 2\n'
         "}\n"
     )
 
@@ -61,11 +61,11 @@ def test_folder_is_the_origin_documents() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"schema": 2}, "schema 2, this runtime reads 1"),
+        ({"schema": 3}, "schema 3, this runtime reads 2"),
         ({"schema": None}, "schema None"),
         ({"more": 1}, "not one of this runtime's"),
         ({"deferred": {"indexes": []}}, "not one of this runtime's"),
-        ({"packed": [{"name": "0-alpha"}]}, "not one of"),
+        ({"groups": [{"name": "0-alpha"}]}, "not one of"),
         ({"deferred": {"size": 1, "indexes": [], "x": 1}}, "not one of"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overflow.runtime import install, unpack
-from overflow.runtime.manifest import Deferred, Manifest, Packed, to_json
+from overflow.runtime.manifest import Deferred, Group, Manifest, to_json
 from overflow.runtime.start import start
 from tests.unit.builders import write
 
@@ -29,7 +29,7 @@ def bundle(
     *,
     python: str = RUNNING,
     deferred: Deferred | None = None,
-    packed: tuple[Packed, ...] = (),
+    groups: tuple[Group, ...] = (),
 ) -> str:
     manifest = Manifest(
         build="b",
@@ -38,7 +38,7 @@ def bundle(
         interface="function",
         overflow_folder=str(root / "overflow"),
         deferred=deferred,
-        packed=packed,
+        groups=groups,
     )
     write(
         root,
@@ -90,14 +90,14 @@ def test_no_manifest(tmp_path: Path) -> None:
 
 def test_packed_groups_stand_before_vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And unpack.py is what puts them there."""
-    groups = tuple(Packed(name=name, size=1, sha256="0" * 64) for name in ("0-a", "1-b"))
+    groups = tuple(Group(name=name, size=1, sha256="0" * 64) for name in ("0-a", "1-b"))
 
-    def fill(folder: str, packed: tuple[Packed, ...], root: str) -> None:
+    def fill(folder: str, packed: tuple[Group, ...], root: str) -> None:
         assert (folder, packed, root) == (f"{tmp_path}/overflow", groups, str(tmp_path))
         write(tmp_path, {"overflow/1-b/started_dep.py": "where = 'packed'\n"})
         write(tmp_path, {"overflow/0-a/other.py": ""})
 
     monkeypatch.setattr(unpack, "fill", fill)
-    assert start(bundle(tmp_path, packed=groups))({}, None) == "packed"
+    assert start(bundle(tmp_path, groups=groups))({}, None) == "packed"
     placed = [path.removeprefix(f"{tmp_path}/") for path in sys.path if str(tmp_path) in path]
     assert placed == [str(tmp_path), "overflow/0-a", "overflow/1-b", "_vendor"]

@@ -13,7 +13,7 @@ import pytest
 
 from overflow.crate import Item, write_crate
 from overflow.runtime import ready, unpack
-from overflow.runtime.manifest import PACKED_FOLDER, Manifest, Packed
+from overflow.runtime.manifest import PACKED_FOLDER, Group, Manifest
 from overflow.runtime.ready import InstallError
 from tests.unit.builders import write
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FILES = {"alpha/__init__.py": "x = 1", "alpha/empty.py": "", "alpha/run": "#!/bin/sh", "z.py": ""}
 
 
-def packed(root: Path, name: str, files: Mapping[str, str | bytes]) -> Packed:
+def packed(root: Path, name: str, files: Mapping[str, str | bytes]) -> Group:
     """A crate of these files in a bundle; those called `run` are executable."""
     write(root / "sources" / name, files)
     items = [
@@ -38,16 +38,16 @@ def packed(root: Path, name: str, files: Mapping[str, str | bytes]) -> Packed:
     ]
     (root / PACKED_FOLDER).mkdir(parents=True, exist_ok=True)
     crate = write_crate(root / PACKED_FOLDER / name, {name: items})
-    return Packed(name=name, size=crate.unpacked, sha256=crate.sha256)
+    return Group(name=name, size=crate.unpacked, sha256=crate.sha256)
 
 
-def raw(root: Path, index: object, content: bytes = b"", *, name: str = "0-raw") -> Packed:
+def raw(root: Path, index: object, content: bytes = b"", *, name: str = "0-raw") -> Group:
     """A crate that we would not write, with the right hash."""
     engine = zlib.compressobj(wbits=-15)
     line = index if isinstance(index, bytes) else json.dumps(index).encode() + b"\n"
     data = engine.compress(line + content) + engine.flush()
     write(root, {f"{PACKED_FOLDER}/{name}": data})
-    return Packed(name=name, size=len(content), sha256=hashlib.sha256(data).hexdigest())
+    return Group(name=name, size=len(content), sha256=hashlib.sha256(data).hexdigest())
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_whole_groups_are_kept_and_all_others_go(tmp_path: Path, overflow: Path)
 
 
 def test_no_room_is_said_before_anything_is_written(tmp_path: Path, overflow: Path) -> None:
-    group = Packed(name="0-alpha", size=1 << 62, sha256="0" * 64)
+    group = Group(name="0-alpha", size=1 << 62, sha256="0" * 64)
     with pytest.raises(InstallError, match="ephemeral storage"):
         unpack.fill(str(overflow), [group], str(tmp_path))
     assert not overflow.exists()
@@ -193,11 +193,11 @@ def test_two_starts_unpack_once(
         handler="a:b",
         interface="function",
         overflow_folder=str(overflow),
-        packed=(packed(tmp_path, "0-alpha", FILES),),
+        groups=(packed(tmp_path, "0-alpha", FILES),),
     )
 
     def begin() -> None:
-        ready.ensure(manifest, lambda: unpack.fill(str(overflow), manifest.packed, str(tmp_path)))
+        ready.ensure(manifest, lambda: unpack.fill(str(overflow), manifest.groups, str(tmp_path)))
 
     threads = [threading.Thread(target=begin) for _ in range(4)]
     for thread in threads:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overflow.inputs import OPTIONS
+from overflow.options import OPTIONS
 from overflow.sandbox import CERTIFICATES, Mount, docker_run, handed_in
 
 if TYPE_CHECKING:
