@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from overflow.inputs import ARCHITECTURES, OPTIONS, TRUE
+from overflow.inputs import ARCHITECTURES, TRUE
+from overflow.options import OPTIONS
 from overflow.plan import Outcome, Strategy
 from overflow.settings import COMMENTS, GATES, MODES, SWITCHES
 from overflow.steps import STEPS
