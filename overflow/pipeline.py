@@ -30,7 +30,7 @@ from overflow.measure import Measurement, measure
 from overflow.plan import Outcome, Strategy
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of
-from overflow.startup import Recording, record, top_modules
+from overflow.startup import Recording, Subject, read_start, record
 from overflow.summary import to_markdown
 from overflow.wire import to_json
 
@@ -140,22 +140,13 @@ def _record(
     work: Path,
 ) -> Recording:
     """What start-up imports, where the strategy makes use of it."""
-    if inputs.strategy is not Strategy.PACK or not inputs.start_record:
+    if inputs.strategy is not Strategy.PACK:
         return Recording()
-    asked = installed.locked.declared
-    direct = [
-        one
-        for one in measurement.distributions
-        if one.name in asked and not asked[one.name].file.endswith("uv.lock")
-    ]
+    subject = Subject(project=installed.files.tree, measurement=measurement, handler=handler)
+    if not inputs.start_record:
+        return read_start(subject)
     with tools.console.step("start", "Importing the handler") as retitle:
-        recording = record(
-            work,
-            installed=installed,
-            handler=handler,
-            modules=top_modules(direct),
-            environ=tools.environ,
-        )
+        recording = record(work, installed=installed, subject=subject, environ=tools.environ)
         retitle(f"Imported the handler: {len(recording.start)} files")
     if recording.note:
         tools.console.say(f"  {recording.note}")

@@ -1,8 +1,8 @@
 """Recorder: a program for the target's Python, which imports a handler as a cold start does.
 
-Its one argument is a file of JSON (startup.py makes it). It writes which files the imports took,
-also where they failed half-way. There is no network, and where the bundle would be read-only, so
-are the project's copy and what uv installed. Standard library only.
+Its one argument is a file of JSON (startup.py makes it). It writes which files the imports took
+and the seconds of each, also where they failed half-way. There is no network, and where the
+bundle would be read-only, so are the project's copy and what uv installed. Standard library only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ import os
 import sys
 import threading
 import time
-from typing import Any
+from importlib.util import module_from_spec, spec_from_file_location
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from overflow.watch import Watch
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """Of linux/sched.h; Python has them from 3.12 on."""
@@ -34,63 +38,68 @@ CHANGES = frozenset(
 class Recorder:
     """One start, and what it has imported so far."""
 
-    def __init__(self, wanted: dict[str, Any]) -> None:
+    def __init__(self, wanted: dict[str, Any], watch: Watch) -> None:
         self._wanted = wanted
-        self._folders = {wanted["root"]: "", wanted["site"]: "_vendor/"}
-        self._said = {"problem": "", "start": [], "demand": []}
+        self._watch = watch
+        self._said: dict[str, Any] = {"problem": ""}
         self._ending = threading.Lock()
 
     def run(self) -> None:
         """Import the handler, then what the project asks for beside it; never returns."""
+        with contextlib.suppress(OSError):
+            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # Lambda has one at start-up
         cut_off_network()
         sys.addaudithook(self._guard)
         threading.Thread(target=self._give_up, daemon=True).start()
-        problem = self._import_handler()
-        self._said["problem"] = problem
-        self._said["start"] = self._imported()
+        self._said["problem"] = self._import_handler()
+        self._end_start()
         for name in self._wanted["modules"]:
             # What it raises or does is nobody's business: it may not be meant to be imported here.
             with contextlib.suppress(BaseException):
-                importlib.import_module(name)
+                self._watch.timed(importlib.import_module, name)
         self._end()
 
     def _import_handler(self) -> str:
-        root, site = self._wanted["root"], self._wanted["site"]
+        root = self._wanted["root"]
         sys.path.insert(0, self._wanted["runtime"])
         paths, handler = (
             importlib.import_module(f"_overflow.{one}") for one in ("paths", "handler")
         )
         sys.path[0] = root
-        try:
-            paths.extend(root, [site])
+
+        def start() -> None:
+            paths.extend(root, [self._wanted["site"]])
             handler.load(self._wanted["handler"], self._wanted["interface"])
+
+        self._watch.begin()
+        try:
+            self._watch.timed(start)
         except BaseException as error:  # noqa: BLE001 - the user's module may raise anything
             return f"{type(error).__name__}: {error}"
         return ""
 
-    def _imported(self) -> list[str]:
-        found = set()
-        for module in list(sys.modules.values()):
-            origin = getattr(getattr(module, "__spec__", None), "origin", None)
-            for folder, prefix in self._folders.items():
-                if isinstance(origin, str) and origin.startswith(f"{folder}/"):
-                    found.add(prefix + origin[len(folder) + 1 :])
-        return sorted(found)
+    def _end_start(self) -> None:
+        self._said["overhead"] = self._watch.overhead
+        self._said["unfinished"] = sorted(self._watch.unfinished)
+        self._said["start"] = self._watch.imported()
 
     def _give_up(self) -> None:
         time.sleep(self._wanted["seconds"])
-        if not self._said["start"]:
+        if "start" not in self._said:
             self._said["problem"] = f"it took over {self._wanted['seconds']} s"
-            self._said["start"] = self._imported()
+            self._end_start()
         self._end()
 
     def _end(self) -> None:
         with self._ending:
-            self._said["demand"] = self._imported()
+            start = self._said["start"]
+            both = self._watch.imported()
+            self._said["demand"] = {name: both[name] for name in both.keys() - start.keys()}
             aside = f"{self._wanted['output']}.new"
-            with open(aside, "w", encoding="utf-8") as stream:  # noqa: PTH123 - the same - as fast as it gets
+            with open(aside, "w", encoding="utf-8") as stream:  # noqa: PTH123 - the same
                 json.dump(self._said, stream)
             os.replace(aside, self._wanted["output"])  # noqa: PTH105 - pathlib would be imported with the app
+            self._watch.keep()
             os._exit(0)  # threads and exit handlers of the app are not waited for
 
     def _guard(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -107,7 +116,7 @@ class Recorder:
 
     def _is_read_only(self, path: str) -> bool:
         full = os.path.abspath(path)  # noqa: PTH100 - the same
-        return any(full.startswith(f"{folder}/") for folder in self._folders)
+        return bool(self._watch.name_of(full))
 
 
 def cut_off_network() -> None:
@@ -127,7 +136,19 @@ def main(wanted: str) -> None:
     with open(wanted, encoding="utf-8") as stream:  # noqa: PTH123 - the same
         content = json.load(stream)
     os.chdir(content["root"])
-    Recorder(content).run()
+    watch = load_watch().Watch({content["root"]: "", content["site"]: "_vendor/"}, content["cache"])
+    Recorder(content, watch).run()
+
+
+def load_watch() -> Any:
+    """watch.py beside this file, under a name that no app has, and without a folder in sys.path."""
+    path = f"{os.path.dirname(__file__)}/watch.py"  # noqa: PTH120 - the same
+    spec = spec_from_file_location("_overflow_watch", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Startup: which files a cold start imports, found out by importing the handler once.
+"""Startup: which files a cold start imports and for how long, found out by importing the handler.
 
 It runs the project's code, as building its packages did; in a process of its own, without
 network, with few variables, a HOME of its own and a time limit (recorder.py). An app may import
-its packages only when it is called: so what the project's direct dependencies import is recorded
-too, apart from it.
+its packages only when it is called: so what its code asks for beyond start-up is read from the
+sources (reading.py), and imported after the handler. What cannot be run is read, too.
 """
 
 from __future__ import annotations
@@ -11,22 +11,29 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from overflow.bytecode import cache_folder
 from overflow.process import Completed, run
+from overflow.reading import Library, is_own
+from overflow.recall import Recall, identity
 from overflow.resources import runtime_files
+from overflow.runtime.manifest import VENDOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from overflow.handler import Handler
     from overflow.installation import Installed
-    from overflow.measure import Distribution
+    from overflow.measure import Measurement
     from overflow.tree import Tree
 
-RECORDER = Path(__file__).with_name("recorder.py")
+PROGRAMS = tuple(Path(__file__).with_name(name) for name in ("recorder.py", "watch.py"))
+"""What runs under the target's Python."""
 
 SECONDS = 30
 """What a start may take: three times what Lambda gives an init (AWS Lambda: init phase)."""
@@ -34,85 +41,178 @@ SECONDS = 30
 PATIENCE = 10
 """Seconds more, after which it is killed: something keeps it from ending by itself."""
 
+LONGEST = 3600.0
+"""No file takes so many seconds."""
+
+READING = 5.0
+"""Seconds after which no more sources are read: the rest is taken not to be imported."""
+
+EXECUTING, COMPILING, LINKING = 18e-9, 112e-9, 0.72e-9
+"""Estimates of seconds for each byte: of a source, to execute and compile it, and of a shared
+object. Those of examples/flask with all that it asks for, on a machine of 2026."""
+
 LONGEST_PROBLEM = 300
 """Characters of the app's own words in a note."""
 
-NOT_HERE = "what start-up imports is not known: this machine cannot run what is for {}"
+NOT_HERE = "what start-up imports was read and not run: this machine cannot run what is for {}"
+NOT_WANTED = "what start-up imports was read and not run, as asked"
+NOT_KNOWN = "what start-up imports was read and not recorded: {}"
+NOT_IMPORTED = "the handler could not be imported here, and what it imports was read, too: {}"
 
 PASSED_ON = frozenset("PATH LANG LC_ALL TZ LD_LIBRARY_PATH".split())
 """What the app sees of our environment: no token, no index's password."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Seconds:
+    """What importing one file takes, without what it imports in turn."""
+
+    execute: float
+    """With its bytecode in place, or its shared object's linking."""
+    compile: float
+    """More, where there is no bytecode."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recording:
     """Files by their paths in a bundle where everything is vendored: `app.py`, `_vendor/x.py`."""
 
-    start: frozenset[str] = frozenset()
+    start: Mapping[str, Seconds] = field(default_factory=dict)
     """Imported with the handler."""
-    demand: frozenset[str] = frozenset()
-    """Imported by the project's direct dependencies beside those."""
+    demand: Mapping[str, Seconds] = field(default_factory=dict)
+    """Imported beside those by what the project's code asks for, when it is called maybe."""
+    overhead: float = 0.0
+    """Seconds of the start that are no file's: finding and reading, and the standard library."""
+    problem: str = ""
+    """Why the handler could not be imported, in the app's own words."""
     note: str = ""
-    """For people, where the handler could not be imported."""
+    """For people, where not all was recorded."""
+
+    @cached_property
+    def all(self) -> Mapping[str, Seconds]:
+        """Both."""
+        return {**self.start, **self.demand}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """Whose start it is."""
+
+    project: Tree
+    measurement: Measurement
+    handler: Handler
 
     @property
-    def all(self) -> frozenset[str]:
-        """Both."""
-        return self.start | self.demand
+    def roots(self) -> list[str]:
+        """The modules that a start imports by itself."""
+        return [self.handler.module, *(n.replace("-", "_") for n in self.handler.adapters)]
+
+    def library(self) -> Library:
+        """Its modules, for as long as there is time to read them."""
+        end = time.monotonic() + READING
+        sizes = self.sizes
+
+        def read(path: str) -> bytes | None:
+            place = self.place(path)
+            return place.read_bytes() if path in sizes and time.monotonic() < end else None
+
+        return Library(paths=sizes, read=read)
+
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Bytes of all files, by their paths in a bundle where everything is vendored."""
+        installed = self.measurement.tree.sizes.items()
+        return {**self.project.sizes, **{f"{VENDOR_FOLDER}/{path}": n for path, n in installed}}
+
+    def place(self, path: str) -> Path:
+        """Where such a file is now."""
+        if is_own(path):
+            return self.project.root / path
+        return self.measurement.root / path.removeprefix(f"{VENDOR_FOLDER}/")
+
+    def estimates(self, paths: Iterable[str]) -> dict[str, Seconds]:
+        """What importing these files will take, by their sizes."""
+        sizes = {path: self.sizes[path] for path in paths}
+        return {
+            path: Seconds(execute=size * EXECUTING, compile=size * COMPILING)
+            if path.endswith(".py")
+            else Seconds(execute=size * LINKING, compile=0.0)
+            for path, size in sizes.items()
+        }
+
+
+def read_start(subject: Subject, why: str = NOT_WANTED) -> Recording:
+    """What a start imports by its sources alone; `why` is the note."""
+    library = subject.library()
+    start = library.imported(subject.roots)
+    demand = library.imported(sorted(library.demanded(subject.handler.module)), start)
+    return Recording(start=subject.estimates(start), demand=subject.estimates(demand), note=why)
 
 
 def record(
-    work: Path,
-    *,
-    installed: Installed,
-    handler: Handler,
-    modules: Collection[str],
-    environ: Mapping[str, str],
+    work: Path, *, installed: Installed, subject: Subject, environ: Mapping[str, str]
 ) -> Recording:
-    """Import the handler, then `modules`, in a copy of the project below the new folder `work`."""
-    if installed.target.machine != platform.machine():
-        return Recording(note=NOT_HERE.format(installed.target.machine))
-    task, output = work.resolve() / "task", work.resolve() / "imported.json"
-    _copy(installed.files.tree, task)
-    _write_runtime(work / "runtime" / "_overflow")
-    for name in ("home", "tmp"):
-        (work / name).mkdir()
+    """Import the handler, then what else is asked for, in a copy below the new folder `work`.
+
+    The same project with the same packages and Python was recorded before: then nothing is run.
+    """
+    machine = installed.target.machine
+    if machine != platform.machine():
+        return read_start(subject, NOT_HERE.format(machine))
+    folder = work.resolve()
+    cache = cache_folder(environ, folder / "bytecode")
     wanted = {
-        "root": str(task),
-        "site": str(installed.site_packages.resolve()),
-        "runtime": str(work.resolve() / "runtime"),
-        "handler": handler.name,
-        "interface": handler.interface,
-        "modules": sorted(modules),
+        "handler": subject.handler.name,
+        "interface": subject.handler.interface,
+        "modules": sorted(subject.library().demanded(subject.handler.module)),
         "seconds": SECONDS,
-        "output": str(output),
     }
-    environment = _environment(environ, work.resolve(), task)
-    done = _run_recorder(installed.python, wanted, folder=task, environment=environment)
-    if not output.is_file():
-        return Recording(note=f"what start-up imports is not known: it ended with {done.exit_code}")
-    return _recording(output.read_bytes())
+    passed = {name: value for name, value in environ.items() if name in PASSED_ON}
+    programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
+    key = identity(
+        subject.project, subject.measurement, installed.python, [programs, wanted, passed]
+    )
+    recall = Recall(folder=cache.parent / "recordings")
+    known = _heard(subject, recall.get(key))
+    if known is not None:
+        return known
+    places = {
+        "root": str(folder / "task"),
+        "site": str(installed.site_packages.resolve()),
+        "runtime": str(folder / "runtime"),
+        "cache": str(cache / "code"),
+        "output": str(folder / "imported.json"),
+    }
+    _prepare(folder, subject.project, cache / "code")
+    done = _run_recorder(installed.python, {**wanted, **places}, folder, passed)
+    said = _read(folder / "imported.json")
+    heard = _heard(subject, said)
+    if heard is None:
+        return read_start(subject, NOT_KNOWN.format(f"it ended with {done.exit_code}"))
+    if not heard.problem:
+        recall.put(key, said)
+    return heard
+
+
+def _prepare(work: Path, project: Tree, cache: Path) -> None:
+    _copy(project, work / "task")
+    _write_runtime(work / "runtime" / "_overflow")
+    for folder in (work / "home", work / "tmp", cache):
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _run_recorder(
-    python: Path, wanted: Mapping[str, object], *, folder: Path, environment: Mapping[str, str]
+    python: Path, wanted: Mapping[str, object], work: Path, passed: Mapping[str, str]
 ) -> Completed:
-    path = folder.parent / "wanted.json"
+    path = work / "wanted.json"
     path.write_text(json.dumps(wanted), encoding="utf-8")
-    command = [str(python), "-I", "-S", "-B", str(RECORDER), str(path)]
-    return run(command, folder=folder, environment=environment, seconds=SECONDS + PATIENCE)
+    command = [str(python), "-I", "-S", "-B", str(PROGRAMS[0]), str(path)]
+    environment = _environment(passed, work)
+    return run(command, folder=work / "task", environment=environment, seconds=SECONDS + PATIENCE)
 
 
-def top_modules(distributions: Iterable[Distribution]) -> frozenset[str]:
-    """What is imported of these, at the top level: the module of that name, or all there are."""
-    return frozenset(name for one in distributions for name in _modules_of(one))
-
-
-def _modules_of(distribution: Distribution) -> set[str]:
-    found = {package for package in distribution.import_packages if "/" not in package}
-    files = (path for path in distribution.files if path.endswith(".py") and "/" not in path)
-    found |= {path.removesuffix(".py") for path in files}
-    same = {name for name in found if name.lower() == distribution.name.replace("-", "_")}
-    return same or {name for name in found if name.isidentifier() and not name.startswith("_")}
+def _read(output: Path) -> bytes:
+    return output.read_bytes() if output.is_file() else b""
 
 
 def _copy(project: Tree, folder: Path) -> None:
@@ -129,21 +229,56 @@ def _write_runtime(folder: Path) -> None:
         (folder / name).write_bytes(content)
 
 
-def _environment(environ: Mapping[str, str], work: Path, task: Path) -> dict[str, str]:
-    passed = {name: value for name, value in environ.items() if name in PASSED_ON}
+def _environment(passed: Mapping[str, str], work: Path) -> dict[str, str]:
     # What every function finds set, and some libraries ask for when they are imported.
     lambdas = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    lambdas |= {"LAMBDA_TASK_ROOT": str(task), "AWS_LAMBDA_FUNCTION_NAME": "overflow"}
+    lambdas |= {"LAMBDA_TASK_ROOT": str(work / "task"), "AWS_LAMBDA_FUNCTION_NAME": "overflow"}
     return {**passed, **lambdas, "HOME": str(work / "home"), "TMPDIR": str(work / "tmp")}
 
 
-def _recording(content: bytes) -> Recording:
-    """What the recorder wrote; the app could write there too, so it is read as a stranger's."""
+def _heard(subject: Subject, content: bytes) -> Recording | None:
+    """What the recorder wrote; the app could write there too, so it is read as a stranger's.
+
+    None where it is damaged. Where the handler could not be imported, the rest is read.
+    """
     try:
         said: Any = json.loads(content)
-        start, both = (frozenset(map(str, said[key])) for key in ("start", "demand"))
+        start, demand = (_seconds(said[key], subject.sizes) for key in ("start", "demand"))
+        overhead = _positive(said["overhead"])
         problem = str(said["problem"])[:LONGEST_PROBLEM]
-    except (ValueError, KeyError, TypeError):
-        return Recording(note="what start-up imports is not known: the record is damaged")
-    note = f"the handler could not be imported here: {problem}" if problem else ""
-    return Recording(start=start, demand=both - start, note=note)
+        unfinished = frozenset(map(str, said["unfinished"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    recording = Recording(start=start, demand=demand, overhead=overhead, problem=problem)
+    return _filled(subject, recording, unfinished) if problem else recording
+
+
+def _filled(subject: Subject, recording: Recording, unfinished: frozenset[str]) -> Recording:
+    """With what the start would have gone on to import, by the sources."""
+    library = subject.library()
+    start = library.imported(subject.roots, recording.start.keys() - unfinished)
+    filled = {**subject.estimates(start), **recording.start}
+    known = filled.keys() | recording.demand.keys()
+    demand = library.imported(sorted(library.demanded(subject.handler.module)), known)
+    rest = {path: one for path, one in recording.demand.items() if path not in filled}
+    return replace(
+        recording,
+        start=filled,
+        demand={**subject.estimates(demand), **rest},
+        note=NOT_IMPORTED.format(recording.problem),
+    )
+
+
+def _seconds(said: Any, known: Collection[str]) -> dict[str, Seconds]:
+    pairs = {path: pair for path, pair in said.items() if path in known}
+    return {
+        path: Seconds(execute=_positive(execute), compile=_positive(compiling))
+        for path, (execute, compiling) in pairs.items()
+    }
+
+
+def _positive(seconds: Any) -> float:
+    number = float(seconds)
+    if not 0 <= number < LONGEST:
+        raise ValueError(number)
+    return number

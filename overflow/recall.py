@@ -1,0 +1,71 @@
+"""Recall: recordings of earlier builds, by a hash of all that they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from overflow.measure import Distribution, Measurement
+    from overflow.tree import Tree
+
+MOST = 50
+"""So many are kept, the newest: some MB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall:
+    """A folder of recordings; where it cannot be used, nothing was recorded before."""
+
+    folder: Path
+
+    def get(self, key: str) -> bytes:
+        """What was put there; empty if nothing was."""
+        try:
+            return (self.folder / key).read_bytes()
+        except OSError:
+            return b""
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep it, and let go of the oldest."""
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            aside = self.folder / f"{key}.{os.getpid()}"
+            aside.write_bytes(content)
+            aside.replace(self.folder / key)
+            dated = [(path.stat().st_mtime_ns, path) for path in self.folder.iterdir()]
+            for _, path in sorted(dated, reverse=True)[MOST:]:
+                path.unlink(missing_ok=True)
+
+
+def identity(project: Tree, measurement: Measurement, python: Path, asked: object) -> str:
+    """A hash of the project's files, what is installed, the Python, and `asked` (JSON).
+
+    A distribution counts by its RECORD, which has the hashes of its files.
+    """
+    binary = python.resolve()
+    status = binary.stat()
+    content = {
+        "python": [str(binary), status.st_size, status.st_mtime_ns],
+        "project": {path: _hash(project.root / path) for path in project.sizes},
+        "installed": [_installed(measurement, one) for one in measurement.distributions],
+        "asked": asked,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _installed(measurement: Measurement, one: Distribution) -> list[object]:
+    records = [path for path in one.files if path.endswith(".dist-info/RECORD")]
+    files = records if one.recorded and records else one.files
+    hashes = {path: _hash(measurement.root / path) for path in files}
+    return [one.name, one.version, one.size, hashes]
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
