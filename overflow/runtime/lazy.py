@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from . import lock, ready
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
 
@@ -144,7 +144,7 @@ class _Importer:
             spec = ModuleSpec(fullname, None, is_package=True)
             spec.submodule_search_locations = [f"{self._path}/{tail}"]
             return spec
-        return _Spec(fullname, self, target)
+        return _Spec(fullname, lambda: self._really_find(fullname, target))
 
     def iter_modules(self, prefix: str = "") -> Iterator[tuple[str, bool]]:
         """As pkgutil wants it: regular packages and modules, not what lies below them."""
@@ -153,8 +153,8 @@ class _Importer:
             if name.startswith(self._prefix) and "." not in tail and kind != "namespace":
                 yield prefix + tail, kind == "package"
 
-    def really_find(self, fullname: str, target: ModuleType | None) -> ModuleSpec:
-        """Put the group into place and find a module in it as Python does."""
+    def _really_find(self, fullname: str, target: ModuleType | None) -> ModuleSpec:
+        """The module once the group is in place, found as Python does."""
         self.place.ensure()
         spec: ModuleSpec | None = self._usual_importer().find_spec(fullname, target)
         if spec is None:
@@ -177,27 +177,34 @@ class _Spec(ModuleSpec):
     Python's search asks for no more than `loader is not None`; importing asks the loader.
     """
 
-    def __init__(self, name: str, importer: _Importer, target: ModuleType | None) -> None:
+    def __init__(self, name: str, find: Callable[[], ModuleSpec]) -> None:
         # ModuleSpec's own attributes stay unset: __getattr__ is for what is not there.
         self.name = name
-        self.loader: Any = _Loader(self)
-        self._wanted = importer, target
+        self.loader: Any = _Loader(self, find)
+        self._waiting = self.loader
 
     def __getattr__(self, attribute: str) -> Any:
-        importer, target = self.__dict__["_wanted"]
-        found = importer.really_find(self.name, target)
-        self.__dict__.update(found.__dict__)
-        self.__class__ = ModuleSpec  # type: ignore[assignment]  # that is what it is now
+        self.__dict__["_waiting"].become()
         return getattr(self, attribute)
 
 
 class _Loader:
     """Stands in for the loader of a spec until anything is asked of it."""
 
-    def __init__(self, spec: _Spec) -> None:
+    def __init__(self, spec: _Spec, find: Callable[[], ModuleSpec]) -> None:
         self._spec = spec
+        self._find = find
+        self._found: ModuleSpec | None = None
+
+    def become(self) -> ModuleSpec:
+        """Make the spec what it stands for, but for what the app has set of it (LazyLoader)."""
+        found = self._found or self._find()
+        if self._found is None:
+            own = {name: value for name, value in vars(self._spec).items() if value is not self}
+            vars(self._spec).update({**vars(found), **own})
+            self._spec.__class__ = ModuleSpec  # type: ignore[assignment]
+            self._found = found
+        return found
 
     def __getattr__(self, attribute: str) -> Any:
-        if self._spec.loader is self:
-            self._spec.origin  # noqa: B018 - it becomes what it stands for
-        return getattr(self._spec.loader, attribute)
+        return getattr(self.become().loader, attribute)

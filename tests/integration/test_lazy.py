@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 VERSIONS = ("3.12", "3.13")
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=VERSIONS, scope="module")
 def version(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -30,190 +31,322 @@ def bundle(tmp_path: Path, version: str) -> LazyBundle:
     return make_lazy_bundle(tmp_path / "lazy", python=version)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def python(version: str) -> Path:
     return target_python(version)
 
 
-@pytest.fixture
-def usual(tmp_path: Path, version: str) -> LazyBundle:
-    """The same groups, all put into place at the start."""
-    return make_lazy_bundle(tmp_path / "usual", lazy=False, python=version)
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory, version: str) -> LazyBundle:
+    """The same groups, all put into place at the start: what that one answers is right."""
+    return make_lazy_bundle(tmp_path_factory.mktemp("usual"), lazy=False, python=version)
 
 
 SAME = {
     # What is asked, and which lazy distributions that puts into place.
-    "import": ("import alpha\nresult = alpha.where, alpha.__path__, alpha.__file__", {"alpha"}),
+    "import": (
+        """
+        import alpha
+        result = alpha.where, alpha.__path__, alpha.__file__
+        """,
+        {"alpha"},
+    ),
     "what a module is": (
-        "import alpha, alpha_single\n"
-        "result = [[type(m.__spec__).__name__, type(m.__loader__).__name__, m.__spec__.origin,"
-        " m.__spec__.cached, m.__spec__.parent, m.__package__, m.__name__, m.__spec__.has_location,"
-        " m.__spec__.loader is m.__loader__, m.__spec__.submodule_search_locations]"
-        " for m in (alpha, alpha_single, alpha.sub)]",
+        """
+        import alpha, alpha_single
+        result = [
+            [type(spec).__name__, type(spec.loader).__name__, spec.loader is module.__loader__]
+            + [spec.name, spec.origin, spec.cached, spec.parent, spec.has_location]
+            + [spec.submodule_search_locations, module.__package__, module.__file__]
+            for module in (alpha, alpha_single, alpha.sub) for spec in [module.__spec__]
+        ]
+        """,
         {"alpha"},
     ),
     "import_module": (
-        "import importlib\nresult = importlib.import_module('alpha.inner.deep').__name__",
+        """
+        import importlib
+        result = importlib.import_module('alpha.inner.deep').__name__
+        """,
         {"alpha"},
     ),
     "find_spec says that it is there": (
-        "from importlib.util import find_spec\n"
-        "names = 'alpha', 'alpha_single', 'broken', 'shadowed', 'gone', 'google', 'app'\n"
-        "result = [find_spec(name) is not None for name in names]",
+        """
+        from importlib.util import find_spec
+        names = 'alpha', 'alpha_single', 'broken', 'shadowed', 'gone', 'google', 'app'
+        result = [find_spec(name) is not None for name in names]
+        """,
         set(),
     ),
     "find_spec and the file": (
-        "from importlib.util import find_spec\nfrom pathlib import Path\n"
-        "folder = find_spec('alpha').submodule_search_locations[0]\n"
-        "result = Path(folder, 'data.txt').read_text(), find_spec('alpha_single').origin",
+        """
+        from importlib.util import find_spec
+        from pathlib import Path
+        folder = find_spec('alpha').submodule_search_locations[0]
+        result = Path(folder, 'data.txt').read_text(), find_spec('alpha_single').origin
+        """,
         {"alpha"},
     ),
     "loader of find_spec": (
-        "from importlib.util import find_spec\n"
-        "result = find_spec('alpha_single').loader.get_source('alpha_single')",
+        """
+        from importlib.util import find_spec
+        result = find_spec('alpha_single').loader.get_source('alpha_single')
+        """,
         {"alpha"},
     ),
     "printed spec": (
-        "from importlib.util import find_spec\nspec = find_spec('alpha')\nstr(spec)\n"
-        "result = type(spec).__name__, type(spec.loader).__name__, spec == find_spec('alpha')",
+        """
+        from importlib.util import find_spec
+        spec = find_spec('alpha')
+        str(spec)
+        result = type(spec).__name__, type(spec.loader).__name__, spec == find_spec('alpha')
+        """,
         {"alpha"},
     ),
     "lazily by the standard library's way": (
-        "import importlib.util, sys\nspec = importlib.util.find_spec('alpha')\n"
-        "spec.loader = importlib.util.LazyLoader(spec.loader)\n"
-        "module = importlib.util.module_from_spec(spec)\nsys.modules['alpha'] = module\n"
-        "spec.loader.exec_module(module)\nresult = module.where",
+        """
+        import importlib.util, sys
+        spec = importlib.util.find_spec('alpha')
+        spec.loader = importlib.util.LazyLoader(spec.loader)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules['alpha'] = module
+        spec.loader.exec_module(module)
+        result = module.where
+        """,
         {"alpha"},
     ),
-    "reload": ("import alpha, importlib\nresult = importlib.reload(alpha).where", {"alpha"}),
+    "reload": (
+        """
+        import alpha, importlib
+        result = importlib.reload(alpha).where
+        """,
+        {"alpha"},
+    ),
     "nothing there": (
-        "try:\n    import nothing_there\nexcept ImportError as error:\n"
-        "    result = type(error).__name__, error.name, str(error)",
+        """
+        try:
+            import nothing_there
+        except ImportError as error:
+            result = type(error).__name__, error.name, str(error)
+        """,
         set(),
     ),
     "nothing there in a package": (
-        "try:\n    import alpha.nothing.there\nexcept ImportError as error:\n"
-        "    result = type(error).__name__, error.name, str(error)",
+        """
+        try:
+            import alpha.nothing.there
+        except ImportError as error:
+            result = type(error).__name__, error.name, str(error)
+        """,
         {"alpha"},
     ),
     "nothing there in a namespace": (
-        "try:\n    import google.cloud.nothing\nexcept ImportError as error:\n"
-        "    result = type(error).__name__, error.name, str(error)",
+        """
+        try:
+            import google.cloud.nothing
+        except ImportError as error:
+            result = type(error).__name__, error.name, str(error)
+        """,
         set(),
     ),
     "its own error": (
-        "import sys\ntry:\n    import broken\nexcept Exception as error:\n"
-        "    result = type(error).__name__, str(error), 'broken' in sys.modules",
+        """
+        import sys
+        try:
+            import broken
+        except Exception as error:
+            result = type(error).__name__, str(error), 'broken' in sys.modules
+        """,
         {"broken"},
     ),
     "its own ImportError": (
-        "try:\n    import needing\nexcept ImportError as error:\n    result = error.name\n"
-        "import falling_back\nresult = result, falling_back.fell",
+        """
+        try:
+            import needing
+        except ImportError as error:
+            result = error.name
+        import falling_back
+        result = result, falling_back.fell
+        """,
         {"broken"},
     ),
     "one part of a namespace": (
-        "import google.cloud.storage, google.auth, google.cloud.common\n"
-        "result = google.cloud.storage.__file__, list(google.__path__), list(google.cloud.__path__)",
+        """
+        import google.cloud.storage, google.auth, google.cloud.common
+        result = google.cloud.storage.__file__, list(google.__path__), list(google.cloud.__path__)
+        """,
         {"google-storage"},
     ),
-    "one lazy needs another": ("import google.cloud.pubsub", {"google-storage", "google-pubsub"}),
+    "one lazy needs another": (
+        """
+        import google.cloud.pubsub
+        """,
+        {"google-storage", "google-pubsub"},
+    ),
     "namespace across vendored, eager and lazy": (
-        "import splitns.from_vendor, splitns.from_eager, splitns.from_lazy\n"
-        "result = [one.where for one in (splitns.from_vendor, splitns.from_eager,"
-        " splitns.from_lazy)], list(splitns.__path__)",
+        """
+        import splitns.from_vendor, splitns.from_eager, splitns.from_lazy
+        from splitns import from_vendor, from_eager, from_lazy
+        result = from_vendor.where, from_eager.where, from_lazy.where, list(splitns.__path__)
+        """,
         {"google-pubsub"},
     ),
-    "namespace, others only": ("import splitns.from_vendor, splitns.from_eager", set()),
+    "namespace, others only": (
+        """
+        import splitns.from_vendor, splitns.from_eager
+        """,
+        set(),
+    ),
     "extend_path": (
-        "import pkgutil\nresult = pkgutil.extend_path(['/x'], 'google')",
+        """
+        import pkgutil
+        result = pkgutil.extend_path(['/x'], 'google')
+        """,
         set(),
     ),
     "order of sys.path": (
-        "import sys\nresult = [one for one in sys.path if '_vc_deps' in one or '/task' in one]",
+        """
+        import sys
+        result = [one for one in sys.path if '_vc_deps' in one or '/task' in one]
+        """,
         set(),
     ),
     "iter_modules": (
-        "import pkgutil\nresult = [[m.name, m.ispkg] for m in pkgutil.iter_modules()]",
+        """
+        import pkgutil
+        result = [[m.name, m.ispkg] for m in pkgutil.iter_modules()]
+        """,
         set(),
     ),
     "iter_modules with a prefix": (
-        "import pkgutil, google.cloud\n"
-        "result = [[m.name, m.ispkg] for m in pkgutil.iter_modules(google.cloud.__path__, 'p.')]",
+        """
+        import pkgutil, google.cloud
+        result = [[m.name, m.ispkg] for m in pkgutil.iter_modules(google.cloud.__path__, 'p.')]
+        """,
         set(),
     ),
     "walk_packages": (
-        "import pkgutil, google.cloud\n"
-        "result = [m.name for m in pkgutil.walk_packages(google.cloud.__path__, 'google.cloud.')]",
+        """
+        import pkgutil, google.cloud
+        result = [m.name for m in pkgutil.walk_packages(google.cloud.__path__, 'google.cloud.')]
+        """,
         {"google-storage", "google-pubsub"},
     ),
     "get_data": (
-        "import pkgutil\nresult = pkgutil.get_data('alpha', 'data.txt').decode()",
+        """
+        import pkgutil
+        result = pkgutil.get_data('alpha', 'data.txt').decode()
+        """,
         {"alpha"},
     ),
     "resources": (
-        "import importlib.resources\n"
-        "result = importlib.resources.files('alpha').joinpath('data.txt').read_text()",
+        """
+        import importlib.resources
+        result = importlib.resources.files('alpha').joinpath('data.txt').read_text()
+        """,
         {"alpha"},
     ),
-    "runpy": ("import runpy\nresult = runpy.run_module('alpha_single')['__name__']", {"alpha"}),
-    "inspect": ("import inspect, alpha.sub\nresult = inspect.getsource(alpha.sub)", {"alpha"}),
+    "runpy": (
+        """
+        import runpy
+        result = runpy.run_module('alpha_single')['__name__']
+        """,
+        {"alpha"},
+    ),
+    "inspect": (
+        """
+        import inspect, alpha.sub
+        result = inspect.getsource(alpha.sub)
+        """,
+        {"alpha"},
+    ),
     "version": (
-        "from importlib import metadata as m\n"
-        "result = m.version('alpha'), m.version('Google_Storage'), m.version('shown'),"
-        " m.metadata('only-data')['Name'], m.requires('alpha')",
+        """
+        from importlib import metadata as m
+        result = [m.version(name) for name in ('alpha', 'Google_Storage', 'shown')]
+        result += [m.metadata('only-data')['Name'], m.requires('alpha')]
+        """,
         set(),
     ),
     "no such distribution": (
-        "from importlib import metadata as m\ntry:\n    m.version('alp')\n"
-        "except m.PackageNotFoundError as error:\n    result = str(error)",
+        """
+        from importlib import metadata as m
+        try:
+            m.version('alp')
+        except m.PackageNotFoundError as error:
+            result = str(error)
+        """,
         set(),
     ),
     "all distributions, each once": (
-        "from importlib import metadata as m\n"
-        "result = sorted(one.metadata['Name'] for one in m.distributions())",
+        """
+        from importlib import metadata as m
+        result = sorted(one.metadata['Name'] for one in m.distributions())
+        """,
         set(),
     ),
     "all distributions after one import": (
-        "import alpha\nfrom importlib import metadata as m\n"
-        "result = sorted(one.metadata['Name'] for one in m.distributions())",
+        """
+        import alpha
+        from importlib import metadata as m
+        result = sorted(one.metadata['Name'] for one in m.distributions())
+        """,
         {"alpha"},
     ),
     "distributions of another path": (
-        "from importlib import metadata as m\n"
-        "import sys\nvendor = [path for path in sys.path if path.endswith('_vendor')]\n"
-        "result = [one.name for one in m.distributions(name='alpha', path=vendor)]",
+        """
+        from importlib import metadata as m
+        import sys
+        vendor = [path for path in sys.path if path.endswith('_vendor')]
+        result = [one.name for one in m.distributions(name='alpha', path=vendor)]
+        """,
         set(),
     ),
     "entry points": (
-        "from importlib import metadata as m\n"
-        "result = sorted([one.name, one.value] for one in m.entry_points(group='made.up'))",
+        """
+        from importlib import metadata as m
+        result = sorted([one.name, one.value] for one in m.entry_points(group='made.up'))
+        """,
         set(),
     ),
     "loading an entry point": (
-        "from importlib import metadata as m\n"
-        "try:\n    m.entry_points(group='made.up')['alpha'].load()\n"
-        "except AttributeError as error:\n    result = str(error)",
+        """
+        from importlib import metadata as m
+        try:
+            m.entry_points(group='made.up')['alpha'].load()
+        except AttributeError as error:
+            result = str(error)
+        """,
         {"alpha"},
     ),
     "packages_distributions": (
-        "from importlib import metadata as m\nresult = sorted(m.packages_distributions().items())",
+        """
+        from importlib import metadata as m
+        result = sorted(m.packages_distributions().items())
+        """,
         set(),
     ),
     "files": (
-        "from importlib import metadata as m\n"
-        "result = [[str(one), one.size, str(one.hash)] for one in m.files('alpha')]",
+        """
+        from importlib import metadata as m
+        result = [[str(one), one.size, str(one.hash)] for one in m.files('alpha')]
+        """,
         set(),
     ),
     "located files": (
-        "from importlib import metadata as m\n"
-        "result = [one.locate().exists() for one in m.files('alpha')],"
-        " [one.read_text() for one in m.files('alpha') if one.name == 'data.txt']",
+        """
+        from importlib import metadata as m
+        result = [one.locate().exists() for one in m.files('alpha')]
+        result += [one.read_text() for one in m.files('alpha') if one.name == 'data.txt']
+        """,
         {"alpha"},
     ),
     "locate_file": (
-        "from importlib import metadata as m\n"
-        "path = m.distribution('only-data').locate_file('share/only/data.json')\n"
-        "result = str(path), path.read_text()",
+        """
+        from importlib import metadata as m
+        path = m.distribution('only-data').locate_file('share/only/data.json')
+        result = str(path), path.read_text()
+        """,
         {"only-data"},
     ),
 }
@@ -223,14 +356,15 @@ SAME = {
 def test_python_answers_as_if_all_were_there(
     bundle: LazyBundle, usual: LazyBundle, python: Path, name: str
 ) -> None:
-    code, needed = SAME[name]
-    assert bundle.run(python, code) == usual.run(python, code)
+    code, needed = textwrap.dedent(SAME[name][0]), SAME[name][1]
+    right = usual.run(python, code)
+    assert bundle.run(python, code) == right
     assert bundle.placed() == {"eager", *needed}
     # A later start in the same /tmp, then one with all that is lazy in place.
-    assert bundle.run(python, code) == usual.run(python, code)
+    assert bundle.run(python, code) == right
     bundle.run(python, "from importlib import metadata as m\n" + PLACE_ALL)
     assert bundle.placed() == usual.placed() == {"eager", *LAZY}
-    assert bundle.run(python, code) == usual.run(python, code)
+    assert bundle.run(python, code) == right
 
 
 PLACE_ALL = "".join(f"m.distribution({one!r}).locate_file('')\n" for one in LAZY)

@@ -70,12 +70,11 @@ class LazyBundle:
 
     def command(self, python: Path, code: str) -> list[str]:
         """Starts the bundle, has its handler run the code, and prints its `result` as JSON."""
-        given = repr(code)
+        asked = f"print(json.dumps(handler({code!r}, None)))"
         return [
             str(python),
             "-c",
-            f"import json\nfrom overflow_trampoline import handler\nresult = handler({given}, None)\n"
-            "print(json.dumps(result))\n",
+            f"import json\nfrom overflow_trampoline import handler\n{asked}\n",
         ]
 
     def run(self, python: Path, code: str) -> Any:
