@@ -19,4 +19,6 @@ def held(path: str) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
+        # Closing is not enough where another thread has forked: the child holds it, too.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)

@@ -23,6 +23,8 @@ MANIFEST_FILE = "_overflow/manifest.json"
 REQUIREMENTS_FILE = "_uv/_runtime_requirements.txt"
 INSTALLER_FILE = "_uv/uv"
 PACKED_FOLDER = "_overflow/packed"
+INFO_FOLDER = "_overflow/info"
+"""For each lazy group a folder with the dist-info folders of its distributions."""
 
 
 class Deferred(NamedTuple):

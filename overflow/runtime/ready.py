@@ -7,7 +7,8 @@ folder appears by rename too; all work happens aside, under a lock that dies wit
 Whoever gets the lock second looks again before working. What a killed process left aside is
 removed by the next one that holds the lock.
 
-What fills the folder is install.py (from an index, by uv) or unpack.py (from the bundle).
+What fills the folder is install.py (from an index, by uv) or unpack.py (from the bundle). Groups
+that are lazy come later, each under a lock of its own (lazy.py); they are no part of this.
 """
 
 from __future__ import annotations

@@ -21,11 +21,13 @@ def start(root: str) -> Callable[[Any, Any], Any]:
     with open(f"{root}/{MANIFEST_FILE}", encoding="utf-8") as stream:
         manifest = from_json(stream.read())
     _check_python(manifest)
-    folders = [f"{root}/{VENDOR_FOLDER}"]
-    if manifest.deferred is not None or manifest.groups:
+    if manifest.deferred is not None or any(one.provides is None for one in manifest.groups):
         ready.ensure(manifest, lambda: _fill(manifest, root))
-        folders = [*_overflow_folders(manifest), *folders]
-    paths.extend(root, folders)
+    if any(one.provides is not None for one in manifest.groups):
+        from . import lazy  # noqa: PLC0415 - most bundles have none
+
+        lazy.claim(manifest, root)
+    paths.extend(root, [*_overflow_folders(manifest), f"{root}/{VENDOR_FOLDER}"])
     return handler.load(manifest.handler, manifest.interface)
 
 
@@ -42,7 +44,8 @@ def _fill(manifest: Manifest, root: str) -> None:
 
 
 def _overflow_folders(manifest: Manifest) -> list[str]:
-    if not manifest.groups:
+    """In the order of the manifest, whether lazy or not."""
+    if manifest.deferred is not None:
         return [manifest.overflow_folder]
     return [f"{manifest.overflow_folder}/{one.name}" for one in manifest.groups]
 

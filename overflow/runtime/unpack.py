@@ -1,8 +1,9 @@
-"""Unpack: fill /tmp from what the bundle carries compressed; nothing is fetched.
+"""Unpack: fill /tmp, group by group, from what the bundle carries compressed or names (fetch.py).
 
-A packed group is one archive and becomes one folder of its own below the overflow folder, which
-then stands on sys.path. So a group appears by a single rename, whole and with its marker inside;
-groups need not be merged, and a start that was killed goes on with those that are missing.
+A group is one archive, or some wheels, and becomes one folder of its own below the overflow
+folder, which then stands on sys.path. So a group appears by a single rename, whole and with its
+marker inside; groups need not be merged, and a start that was killed goes on with those that are
+missing. Groups that are lazy come one by one, when lazy.py asks for them.
 
 An archive is one raw deflate stream: a line of JSON, `[[path, bytes, 1 if executable], ...]`,
 then the contents in that order. Hashed and inflated in one pass, it takes 0.85 of the time that
@@ -32,15 +33,17 @@ LONGEST_INDEX = 64 * 1024 * 1024
 """An index above this size is refused; that of 100,000 files has 8 MB."""
 
 
-def fill(folder: str, packed: Sequence[Group], root: str) -> None:
-    """Have each packed group in its folder below `folder`; root: the bundle's folder.
+def fill(folder: str, groups: Sequence[Group], root: str) -> None:
+    """Have each group that is not lazy in its folder below `folder`; root: the bundle's folder.
 
+    Lazy ones of this build that are there stay; all else below `folder` goes.
     Raises InstallError for an archive that is damaged, or where /tmp is too small.
     """
     work = f"{folder}.work"
     ready.remove(work)
-    _remove_stale(folder, packed)
-    missing = [one for one in packed if not ready.is_marked(f"{folder}/{one.name}", one.sha256)]
+    _remove_stale(folder, groups)
+    eager = [one for one in groups if one.provides is None]
+    missing = [one for one in eager if not ready.is_marked(f"{folder}/{one.name}", one.sha256)]
     ready.check_room(os.path.dirname(folder), sum(one.size for one in missing))
     os.makedirs(folder, exist_ok=True)
     os.makedirs(work)
@@ -50,12 +53,28 @@ def fill(folder: str, packed: Sequence[Group], root: str) -> None:
         ready.remove(work)
 
 
-def _remove_stale(folder: str, packed: Sequence[Group]) -> None:
+def place(group: Group, folder: str, root: str) -> None:
+    """Have one group at `folder`, whose parent is there; for a caller who holds its lock.
+
+    What is there (another build's), and what a killed process left aside, goes first.
+    Raises what `fill` does.
+    """
+    work = f"{folder}.work"
+    ready.remove(folder)
+    ready.remove(work)
+    ready.check_room(os.path.dirname(folder), group.size)
+    try:
+        _put(group, root=root, work=work, folder=folder)
+    finally:
+        ready.remove(work)
+
+
+def _remove_stale(folder: str, groups: Sequence[Group]) -> None:
     """What is no whole group of this build goes first: it takes room."""
     if os.path.islink(folder) or not os.path.isdir(folder):
         ready.remove(folder)
         return
-    wanted = {one.name: one.sha256 for one in packed}
+    wanted = {one.name: one.sha256 for one in groups}
     for name in os.listdir(folder):
         path = f"{folder}/{name}"
         whole = name in wanted and not os.path.islink(path)
@@ -75,8 +94,7 @@ def _each(missing: Sequence[Group], *, folder: str, work: str, root: str) -> Non
             except IndexError:  # another thread was faster
                 return
             try:
-                _unpack(one, f"{root}/{PACKED_FOLDER}/{one.name}", f"{work}/{one.name}")
-                os.rename(f"{work}/{one.name}", f"{folder}/{one.name}")
+                _put(one, root=root, work=f"{work}/{one.name}", folder=f"{folder}/{one.name}")
             except BaseException as error:  # noqa: BLE001 - raised below, in the starting thread
                 failed.append(error)
 
@@ -101,8 +119,20 @@ def _in_threads(work: Callable[[], None], count: int) -> None:
         thread.join()
 
 
+def _put(group: Group, *, root: str, work: str, folder: str) -> None:
+    """Make the new folder `work` what the group is, mark it, and give it its final name."""
+    if group.wheels:
+        from . import fetch  # noqa: PLC0415 - what it imports takes longer than most starts
+
+        fetch.fetch(group, work)
+    else:
+        _unpack(group, f"{root}/{PACKED_FOLDER}/{group.name}", work)
+    ready.write_marker(work, group.sha256)
+    os.rename(work, folder)
+
+
 def _unpack(group: Group, archive: str, folder: str) -> None:
-    """Inflate, hash and write in one pass into a new folder, marked once the hash is right."""
+    """Inflate, hash and write in one pass into a new folder."""
     os.mkdir(folder)
     digest, inflater, files = sha256(), zlib.decompressobj(-15), _Files(folder)
     problem = ""
@@ -120,7 +150,6 @@ def _unpack(group: Group, archive: str, folder: str) -> None:
         raise ready.InstallError(
             f"{archive} is not what was built{problem}: deploy function.zip again, as it is"
         )
-    ready.write_marker(folder, group.sha256)
 
 
 class _Files:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from overflow.runtime import lock
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PATIENCE = 30.0
 """Seconds until a test that hangs is called failed."""
@@ -67,3 +66,25 @@ def test_file_is_private_and_left(tmp_path: Path) -> None:
     with lock.held(str(tmp_path / "x.lock")):
         pass
     assert (tmp_path / "x.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_of_the_descriptor_does_not_hold_it(tmp_path: Path) -> None:
+    """Another thread may fork while it is held, and the child lives on."""
+    path = tmp_path / "x.lock"
+    with lock.held(str(path)):
+        opened = [int(one.name) for one in Path("/proc/self/fd").iterdir() if _is(one, path)]
+        copies = [os.dup(one) for one in opened]
+    try:
+        with path.open() as again:
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        for one in copies:
+            os.close(one)
+    assert copies
+
+
+def _is(one: Path, path: Path) -> bool:
+    try:
+        return one.readlink() == path
+    except OSError:  # that of the listing itself
+        return False

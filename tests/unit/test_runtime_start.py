@@ -101,3 +101,19 @@ def test_packed_groups_stand_before_vendor(tmp_path: Path, monkeypatch: pytest.M
     assert start(bundle(tmp_path, groups=groups))({}, None) == "packed"
     placed = [path.removeprefix(f"{tmp_path}/") for path in sys.path if str(tmp_path) in path]
     assert placed == [str(tmp_path), "overflow/0-a", "overflow/1-b", "_vendor"]
+
+
+def test_with_lazy_groups_only_nothing_is_done_or_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.setattr(sys, "path_hooks", list(sys.path_hooks))
+    groups = tuple(
+        Group(name=name, size=1, sha256="0" * 64, provides={"elsewhere": "module"})
+        for name in ("0-a", "1-b")
+    )
+    assert start(bundle(tmp_path, groups=groups))({}, None) == "vendored"
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "overflow").exists()
+    placed = [path.removeprefix(f"{tmp_path}/") for path in sys.path if str(tmp_path) in path]
+    assert placed == [str(tmp_path), "overflow/0-a", "overflow/1-b", "_vendor"]

@@ -177,6 +177,33 @@ def test_whole_groups_are_kept_and_all_others_go(tmp_path: Path, overflow: Path)
     assert (overflow / "0-a/0-a.py").stat().st_ino == before
 
 
+def test_lazy_groups_are_left_to_come_and_kept_once_they_have(
+    tmp_path: Path, overflow: Path
+) -> None:
+    eager, late, old = (
+        packed(tmp_path, name, {f"{name}.py": name}) for name in ("0-a", "1-b", "2-c")
+    )
+    lazy = [one._replace(provides={}) for one in (late, old._replace(sha256="0" * 64))]
+    unpack.fill(str(overflow), [eager, *lazy], str(tmp_path))
+    assert [path.name for path in overflow.iterdir()] == ["0-a"]
+    unpack.place(late, f"{overflow}/1-b", str(tmp_path))
+    unpack.place(old, f"{overflow}/2-c", str(tmp_path))  # another build's, by its marker
+    before = (overflow / "1-b/1-b.py").stat().st_ino
+    unpack.fill(str(overflow), [eager, *lazy], str(tmp_path))
+    assert sorted(path.name for path in overflow.iterdir()) == ["0-a", "1-b"]
+    assert (overflow / "1-b/1-b.py").stat().st_ino == before
+
+
+def test_one_group_goes_into_place_whatever_was_there(tmp_path: Path, overflow: Path) -> None:
+    group = packed(tmp_path, "0-alpha", FILES)
+    write(overflow, {"0-alpha/old.py": "", "0-alpha.work/half.py": "", "1-other/x.py": ""})
+    unpack.place(group, f"{overflow}/0-alpha", str(tmp_path))
+    assert content_of(overflow / "0-alpha") == FILES
+    assert sorted(path.name for path in overflow.iterdir()) == ["0-alpha", "1-other"]
+    with pytest.raises(InstallError, match="ephemeral storage"):
+        unpack.place(group._replace(size=1 << 62), f"{overflow}/0-alpha", str(tmp_path))
+
+
 def test_no_room_is_said_before_anything_is_written(tmp_path: Path, overflow: Path) -> None:
     group = Group(name="0-alpha", size=1 << 62, sha256="0" * 64)
     with pytest.raises(InstallError, match="ephemeral storage"):
