@@ -30,14 +30,14 @@ OPTIONS = ("--strategy", "auto")
 class Prediction:
     """One app's."""
 
-    predicted: float
-    """Seconds; not a number where the report has none."""
+    predicted: float | None
+    """Seconds; None where there is no bundle, or its report has none."""
     measured: tuple[float, ...]
 
     @property
     def off(self) -> float:
         """How far it is off, of what was measured; infinite where there is no prediction."""
-        if math.isnan(self.predicted) or not self.measured:
+        if self.predicted is None or not self.measured:
             return math.inf
         return abs(self.predicted / median(self.measured) - 1)
 
@@ -73,9 +73,10 @@ def _built(
             say(f"{name}: {why}")
 
 
-def _predicted(task: Task | None) -> float:
+def _predicted(task: Task | None) -> float | None:
     prediction = (task.report.get("prediction") if task else None) or {}
-    return float(prediction.get("seconds", math.nan))
+    seconds: float | None = prediction.get("seconds")
+    return seconds
 
 
 def _text(found: Mapping[str, Prediction]) -> str:
@@ -84,9 +85,10 @@ def _text(found: Mapping[str, Prediction]) -> str:
 
 
 def _row(name: str, one: Prediction) -> tuple[str, ...]:
+    predicted = "none" if one.predicted is None else f"{one.predicted:.2f} s"
     seconds = one.measured or (math.nan,)
-    values = (one.predicted, min(seconds), median(seconds), max(seconds))
-    return (name, *(f"{value:.2f} s" for value in values), f"{one.off:.1%}")
+    values = (min(seconds), median(seconds), max(seconds))
+    return (name, predicted, *(f"{value:.2f} s" for value in values), f"{one.off:.1%}")
 
 
 def _bounds(found: Mapping[str, Prediction]) -> tuple[Bound, ...]:

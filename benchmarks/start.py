@@ -16,6 +16,7 @@ from benchmarks.app import APPS
 from benchmarks.scene import NoBundle, build, empty_tmp, one_cpu, scene, start
 from benchmarks.started import AUTO, DEFER_BUILTIN, DEFER_UV, FLOOR, NEAREST, ORIGIN, PACK, Started
 from benchmarks.table import Outcome
+from overflow.runtime.manifest import INSTALLER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
     from benchmarks.app import App
     from benchmarks.scene import Scene, Task
 
+
+def _builtin(scene: Scene, folder: Path, app: App) -> Task:
+    task = build(scene, folder, app, ("--strategy", "defer", "--installer", "builtin"))
+    if (task.bundle / INSTALLER_FILE).exists():
+        raise NoBundle("asked for the built-in installer, it came with uv")
+    return task
+
+
 UNLIMITED = ("--trim", "none", "--threshold-mb", "4000", "--limit-mb", "4000")
 
 CONTENDERS: Mapping[str, Callable[[Scene, Path, App], Task]] = {
     ORIGIN: origin.build,
     DEFER_UV: partial(build, options=("--strategy", "defer", "--installer", "uv")),
-    DEFER_BUILTIN: partial(build, options=("--strategy", "defer", "--installer", "builtin")),
+    DEFER_BUILTIN: _builtin,
     PACK: partial(build, options=("--strategy", "pack")),
     AUTO: partial(build, options=("--strategy", "auto")),
     NEAREST: peer.build,
@@ -44,6 +53,9 @@ STARTED: Mapping[str, Sequence[str]] = {
 }
 """The apps, and who starts them."""
 
+WARM_TURNS = 3
+"""Turns in which the bundles are started warm, too: those take as long, and vary less."""
+
 WARM_OF = "flask"
 """The app in whose packed bundle the runtime's own share of a warm start is measured."""
 
@@ -57,7 +69,7 @@ def benchmark(runs: int, say: Callable[[str], None], apps: Sequence[str] = ()) -
             with one_cpu():
                 for turn in range(runs + 1):
                     say(f"{name}: turn {turn} of {runs}")
-                    measurement.turn(counts=turn > 0)
+                    measurement.turn(turn)
             done[name] = measurement.found()
     return Outcome(
         text="\n\n".join(started.text(name, found) for name, found in done.items()),
@@ -93,34 +105,31 @@ class _Measurement:
         self._say(f"{self._name}: {key}: {why}")
         self._missing[key] = str(why)
 
-    def turn(self, *, counts: bool) -> None:
-        """Each bundle's cold and warm start once, and what else is measured of this app."""
-        for key in list(self._tasks):
+    def turn(self, turn: int) -> None:
+        """Start each bundle once, and measure what else there is of this app; 0 does not count."""
+        kinds = ("cold", "warm") if 0 < turn <= WARM_TURNS else ("cold",)
+        for key, task in list(self._tasks.items()):
             try:
-                seconds = self._start(self._tasks[key])
+                seconds = self._start(task, kinds)
             except NoBundle as why:
                 self._miss(key, why)
-                del self._tasks[key]
                 self._seconds.pop(key, None)
+                del self._tasks[key]
                 continue
             self._say(f"{self._name}: {key}: {seconds}")
-            if counts:
+            if turn:
                 for kind, value in seconds.items():
                     self._seconds[key].setdefault(kind, []).append(value)
-        self._rest(counts=counts)
+        if turn and self._plain and FLOOR in self._tasks:
+            self._plain_seconds.append(plain.unpack(self._scene, self._tasks[FLOOR], self._plain))
 
-    def _start(self, task: Task) -> dict[str, float]:
-        asks = APPS[self._name].asks
+    def _start(self, task: Task, kinds: Sequence[str]) -> dict[str, float]:
         empty_tmp(task)
-        found = {kind: start(self._scene, task, asks) for kind in ("cold", "warm")}
+        found = {kind: start(self._scene, task, APPS[self._name].asks) for kind in kinds}
         if self._name == WARM_OF and task is self._tasks.get(PACK):
             self._warm_runtime.append(warm.measure(self._scene, task))
         empty_tmp(task)  # tmpfs is memory
         return found
-
-    def _rest(self, *, counts: bool) -> None:
-        if counts and self._plain and FLOOR in self._tasks:
-            self._plain_seconds.append(plain.unpack(self._scene, self._tasks[FLOOR], self._plain))
 
     def found(self) -> Started:
         """All that counted."""
