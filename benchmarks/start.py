@@ -1,139 +1,142 @@
-"""The cold start of examples/flask: to the first answer, under AWS's own runtime client.
+"""Cold starts, to the first answer, under AWS's own runtime client.
 
-On tmpfs, pinned to one CPU, in turns: the origin's algorithm (`defer`: uv installs everything from
-the index), `pack`, and the floor, which is what no size limit would allow: everything unpacked in
-the bundle, with its bytecode. `warm` is a new process that finds /tmp as the one before left it.
+On tmpfs, pinned to one CPU, in turns: the origin's algorithm, each strategy of overflow, the
+nearest peer, and the floor, which is what no size limit would allow: everything unpacked in the
+bundle, with its bytecode. `warm` is a new process that finds /tmp as the one before left it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import sys
-import tempfile
-import zipfile
-from contextlib import contextmanager
-from pathlib import Path
-from statistics import median
+from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks.build import EXAMPLE, TARGET, ToolMissing
-from benchmarks.table import Bound, Outcome, table
-from overflow.process import run
-from overflow.pythons import find_python
-from overflow.runtime.manifest import MANIFEST_FILE
-from overflow.uv import Uv
-from tests.support.events import http_api_v2
-from tests.support.lambda_api import install_ric, run_bundle
+from benchmarks import origin, peer, plain, started, warm
+from benchmarks.app import APPS
+from benchmarks.scene import NoBundle, build, empty_tmp, one_cpu, scene, start
+from benchmarks.started import AUTO, DEFER_BUILTIN, DEFER_UV, FLOOR, NEAREST, ORIGIN, PACK, Started
+from benchmarks.table import Outcome
+from overflow.runtime.manifest import INSTALLER_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-TMPFS = Path("/dev/shm")
-
-RATIO = 1.6
-"""`pack` to the first answer, of the floor's time."""
-
-DEFER, PACK, FLOOR = "defer (origin's algorithm)", "pack", "floor (no size limit)"
-OPTIONS = {
-    DEFER: ("--strategy", "defer"),
-    PACK: ("--strategy", "pack"),
-    FLOOR: ("--strategy", "pack", "--threshold-mb", "1000", "--limit-mb", "1000"),
-}
-
-Seconds = dict[str, dict[str, list[float]]]
+    from benchmarks.app import App
+    from benchmarks.scene import Scene, Task
 
 
-def benchmark(runs: int, say: Callable[[str], None]) -> Outcome:
-    """Start each bundle in turns, cold and warm, after one turn that is not counted."""
-    if not TMPFS.is_dir():
-        raise ToolMissing(f"the start is measured on {TMPFS}, which is not on this machine")
-    uv = Uv.bundled(os.environ)
-    python = find_python(TARGET, uv, os.environ)
-    with tempfile.TemporaryDirectory(prefix="overflow-benchmark-", dir=TMPFS) as name:
-        top = Path(name)
-        ric = install_ric(Path(uv.binary), python, top / "ric")
-        bundles = {key: _bundle(top / str(at), OPTIONS[key]) for at, key in enumerate(OPTIONS)}
-        seconds: Seconds = {key: {"cold": [], "warm": []} for key in bundles}
-        with _one_cpu():
-            for turn in range(runs + 1):
-                for key, bundle in bundles.items():
-                    found = _start(bundle, python, ric)
-                    say(f"{turn or 'warm-up'}: {key}: {found}")
-                    if turn:
-                        for kind, value in found.items():
-                            seconds[key][kind].append(value)
-    return Outcome(text=_text(seconds), bounds=_bounds(seconds), numbers={**seconds})
-
-
-@contextmanager
-def _one_cpu() -> Iterator[None]:
-    """This process, and those that it starts meanwhile, on the last CPU that it may use."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _bundle(folder: Path, options: tuple[str, ...]) -> Path:
-    """function.zip as Lambda unpacks it, with an overflow folder of its own on tmpfs."""
-    folder.mkdir()
-    shutil.copytree(EXAMPLE, folder / "project")
-    command = [sys.executable, "-m", "overflow", "build", str(folder / "project"), *options]
-    done = run(
-        [*command, "--output", str(folder / "out")],
-        folder=Path(__file__).parents[1],
-        environment=os.environ,
-    )
-    if done.exit_code != 0:
-        raise RuntimeError(f"{' '.join(command)}: {done.errors}")
-    task = folder / "task"
-    with zipfile.ZipFile(folder / "out" / "function.zip") as archive:
-        for info in archive.infolist():
-            archive.extract(info, task)
-            (task / info.filename).chmod(info.external_attr >> 16 & 0o777)
-    shutil.rmtree(folder / "out")
-    path = task / MANIFEST_FILE
-    manifest = {**json.loads(path.read_text("utf-8")), "overflow_folder": str(folder / "overflow")}
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+def _builtin(scene: Scene, folder: Path, app: App) -> Task:
+    task = build(scene, folder, app, ("--strategy", "defer", "--installer", "builtin"))
+    if (task.bundle / INSTALLER_FILE).exists():
+        raise NoBundle("asked for the built-in installer, it came with uv")
     return task
 
 
-def _start(bundle: Path, python: Path, ric: Path) -> dict[str, float]:
-    shutil.rmtree(bundle.parent / "overflow", ignore_errors=True)
-    found: dict[str, float] = {}
-    for kind in ("cold", "warm"):
-        done = run_bundle(bundle, [http_api_v2("/api/deps-check")], python=python, ric=ric)
-        if not done.responses or done.responses[0].get("statusCode") != 200:
-            raise RuntimeError(f"no answer:\n{done.log}")
-        found[kind] = round(done.seconds_to_first_response, 3)
-    return found
+UNLIMITED = ("--trim", "none", "--threshold-mb", "4000", "--limit-mb", "4000")
+
+CONTENDERS: Mapping[str, Callable[[Scene, Path, App], Task]] = {
+    ORIGIN: origin.build,
+    DEFER_UV: partial(build, options=("--strategy", "defer", "--installer", "uv")),
+    DEFER_BUILTIN: _builtin,
+    PACK: partial(build, options=("--strategy", "pack")),
+    AUTO: partial(build, options=("--strategy", "auto")),
+    NEAREST: peer.build,
+    FLOOR: partial(build, options=("--strategy", "pack", *UNLIMITED)),
+}
+"""Each makes the bundle of an app in a new folder, or raises NoBundle."""
+
+STARTED: Mapping[str, Sequence[str]] = {
+    "flask": tuple(CONTENDERS),
+    "large": tuple(CONTENDERS),
+    "light": (PACK, AUTO, FLOOR),
+}
+"""The apps, and who starts them."""
+
+WARM_TURNS = 3
+"""Turns in which the bundles are started warm, too: those take as long, and vary less."""
+
+WARM_OF = "flask"
+"""The app in whose packed bundle the runtime's own share of a warm start is measured."""
 
 
-def _medians(seconds: Seconds) -> Mapping[str, Mapping[str, float]]:
-    return {
-        key: {kind: median(all_) for kind, all_ in each.items()} for key, each in seconds.items()
-    }
+def benchmark(runs: int, say: Callable[[str], None], apps: Sequence[str] = ()) -> Outcome:
+    """Start each bundle of the apps (of all) in turns, after one turn that is not counted."""
+    done: dict[str, Started] = {}
+    for name in apps or STARTED:
+        with scene() as place:
+            measurement = _Measurement(name, place, say)
+            with one_cpu():
+                for turn in range(runs + 1):
+                    say(f"{name}: turn {turn} of {runs}")
+                    measurement.turn(turn)
+            done[name] = measurement.found()
+    return Outcome(
+        text="\n\n".join(started.text(name, found) for name, found in done.items()),
+        bounds=tuple(
+            bound for name, found in done.items() for bound in started.bounds(name, found)
+        ),
+        numbers={name: found.numbers for name, found in done.items()},
+    )
 
 
-def _bounds(seconds: Seconds) -> tuple[Bound, ...]:
-    ratio = _medians(seconds)[PACK]["cold"] / _medians(seconds)[FLOOR]["cold"]
-    return (Bound(what="pack: first answer / floor", measured=ratio, at_most=RATIO),)
+class _Measurement:
+    """The bundles of one app, and what their starts took so far."""
 
+    def __init__(self, name: str, scene: Scene, say: Callable[[str], None]) -> None:
+        self._name, self._scene, self._say = name, scene, say
+        self._seconds: dict[str, dict[str, list[float]]] = defaultdict(dict)
+        self._plain_seconds: list[float] = []
+        self._warm_runtime: list[float] = []
+        self._missing: dict[str, str] = {}
+        self._tasks = dict(self._built(STARTED[name]))
+        floor = self._tasks.get(FLOOR)
+        self._plain = plain.prepare(floor) if floor else None
 
-def _text(seconds: Seconds) -> str:
-    floor = _medians(seconds)[FLOOR]["cold"]
-    rows = [
-        (
-            key,
-            *(f"{value:.2f} s" for value in (min(each["cold"]), median(each["cold"]))),
-            f"{max(each['cold']):.2f} s",
-            f"{median(each['cold']) / floor:.2f}",
-            f"{median(each['warm']):.2f} s",
+    def _built(self, contenders: Sequence[str]) -> Iterator[tuple[str, Task]]:
+        for at, key in enumerate(contenders):
+            self._say(f"{self._name}: building {key}")
+            try:
+                yield key, CONTENDERS[key](self._scene, self._scene.top / str(at), APPS[self._name])
+            except NoBundle as why:
+                self._miss(key, why)
+
+    def _miss(self, key: str, why: NoBundle) -> None:
+        self._say(f"{self._name}: {key}: {why}")
+        self._missing[key] = str(why)
+
+    def turn(self, turn: int) -> None:
+        """Start each bundle once, and measure what else there is of this app; 0 does not count."""
+        kinds = ("cold", "warm") if 0 < turn <= WARM_TURNS else ("cold",)
+        for key, task in list(self._tasks.items()):
+            try:
+                seconds = self._start(task, kinds)
+            except NoBundle as why:
+                self._miss(key, why)
+                self._seconds.pop(key, None)
+                del self._tasks[key]
+                continue
+            self._say(f"{self._name}: {key}: {seconds}")
+            if turn:
+                for kind, value in seconds.items():
+                    self._seconds[key].setdefault(kind, []).append(value)
+        if turn and self._plain and FLOOR in self._tasks:
+            self._plain_seconds.append(plain.unpack(self._scene, self._tasks[FLOOR], self._plain))
+
+    def _start(self, task: Task, kinds: Sequence[str]) -> dict[str, float]:
+        empty_tmp(task)
+        found = {kind: start(self._scene, task, APPS[self._name].asks) for kind in kinds}
+        if self._name == WARM_OF and task is self._tasks.get(PACK):
+            self._warm_runtime.append(warm.measure(self._scene, task))
+        empty_tmp(task)  # tmpfs is memory
+        return found
+
+    def found(self) -> Started:
+        """All that counted."""
+        return Started(
+            cold={key: each["cold"] for key, each in self._seconds.items()},
+            warm={key: each["warm"] for key, each in self._seconds.items()},
+            missing=self._missing,
+            plain=self._plain_seconds,
+            warm_runtime=self._warm_runtime,
         )
-        for key, each in seconds.items()
-    ]
-    return table(("first answer, cold", "min", "median", "max", "of floor", "warm"), rows)

@@ -16,7 +16,7 @@ import pytest
 from examples import demo
 from examples.private.make_repository import make_repository
 from overflow.cli import main
-from overflow.runtime.manifest import OVERFLOW_FOLDER
+from overflow.runtime.manifest import MANIFEST_FILE, OVERFLOW_FOLDER
 from overflow.uv import Uv
 from tests.support.events import http_api_v2, rest_api_v1, status_and_json
 from tests.support.lambda_api import install_ric, run_bundle
@@ -152,6 +152,31 @@ def test_flask_packed_starts_without_network(
     warm = run_bundle(task, asked, python=python, ric=ric, env=nowhere)
     assert "Using cached runtime dependencies" in warm.log
     assert status_and_json(warm.responses[0])[0] == 200
+
+
+def test_large_is_three_times_the_limit_and_starts(
+    tmp_path: Path, python: Path, ric: Path, clean_tmp: None
+) -> None:
+    """All packages of examples/large do some work; its second handler answers from the same."""
+    output = tmp_path / "output"
+    command = ["build", str(EXAMPLES / "large"), "--strategy", "pack", "--output", str(output)]
+    assert main([*command, "--handler", "app:app"]) == 0
+    found = report(output)
+    assert found["sizes"]["installed_bytes"] >= 700 * 1024 * 1024
+    task = unzipped(output)
+    asked = [http_api_v2("/api/deps-check"), http_api_v2("/api/forecast")]
+    run = run_bundle(task, asked, python=python, ric=ric)
+    assert run.init_error is None, run.log
+    status, answer = status_and_json(run.responses[0])
+    assert (status, answer["ok"]) == (200, True), answer
+    assert len(answer["dependencies"]) == 10
+    assert status_and_json(run.responses[1]) == (200, {"tomorrow": 11.0, "total": 24.0})
+    manifest = task / MANIFEST_FILE
+    content = json.loads(manifest.read_text("utf-8"))
+    manifest.write_text(json.dumps({**content, "handler": "light:app"}), encoding="utf-8")
+    asked = [http_api_v2("/")]
+    run = run_bundle(task, asked, python=python, ric=ric)
+    assert status_and_json(run.responses[0]) == (200, {"ok": True, "total": 15}), run.log
 
 
 @pytest.mark.parametrize("megabytes", ["240", "400"], ids=["deferred", "vendored"])
