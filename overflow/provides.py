@@ -47,7 +47,7 @@ def _modules(files: Iterable[str]) -> Iterator[_Module]:
     for path in files:
         *folders, file = path.split("/")
         match = _MODULE_FILE.fullmatch(file)
-        if match and not any(not one or "." in one or one == "__pycache__" for one in folders):
+        if match and not any("." in one for one in folders):
             yield tuple(folders), match[1]
 
 

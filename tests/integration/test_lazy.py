@@ -18,7 +18,7 @@ from tests.support.pythons import target_python
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERSIONS = ("3.12", "3.13")
+VERSIONS = ("3.10", "3.12", "3.13")
 
 
 @pytest.fixture(params=VERSIONS, scope="module")
