@@ -6,15 +6,19 @@ sizes are estimates until a choice is weighed; then what that choice asks for is
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from overflow.bytecode import TASK, Compiled, Compiler, cached_name
+from overflow.costs import IDLE, unpacking
 from overflow.crate import Crate, Item, write_crate
 from overflow.measure import UNOWNED
 from overflow.packing import Choice, Load
-from overflow.runtime.manifest import OVERFLOW_FOLDER, VENDOR_FOLDER
+from overflow.provides import provides
+from overflow.runtime.manifest import INFO_FOLDER, OVERFLOW_FOLDER, VENDOR_FOLDER
 from overflow.runtime.manifest import Group as RuntimeGroup
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ MANIFEST_ENTRY = 180
 
 LONGEST_NAME = 100
 
+LONGEST_KIND = 32
+"""At most so many bytes of the manifest stand beside a name that a group provides."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Appraisal:
@@ -48,6 +55,8 @@ class Appraisal:
     folder: Path
     """Crates are written here."""
     can_pack: bool
+    lazy: bool
+    """Whether what start-up does not import may be unpacked on first import only."""
     with_bytecode: bool
     """Whether bytecode of what start-up imports is asked for, at the cost of unpacking more."""
     _vendored: dict[int, dict[str, Compiled]] = field(default_factory=dict)
@@ -80,9 +89,25 @@ class Appraisal:
     def packed(self, choice: Choice) -> tuple[RuntimeGroup, ...]:
         """The same for the manifest."""
         return tuple(
-            RuntimeGroup(name=crate.path.name, size=crate.unpacked, sha256=crate.sha256)
-            for crate in self.crates(choice).values()
+            RuntimeGroup(
+                name=crate.path.name,
+                size=crate.unpacked,
+                sha256=crate.sha256,
+                provides=self._provides[at],
+            )
+            for at, crate in self.crates(choice).items()
         )
+
+    def info(self, choice: Choice) -> dict[str, bytes]:
+        """dist-info of what is lazy, by path in the bundle: it is asked for before the rest."""
+        return {
+            f"{INFO_FOLDER}/{self._folder_of(at)}/{path}": (
+                self.measurement.root / path
+            ).read_bytes()
+            for at in sorted(choice)
+            if self._provides[at] is not None
+            for path in self._info_files(at)
+        }
 
     def bytecode(self, choice: Choice) -> dict[str, Compiled]:
         """Bytecode of what stays vendored, by path in the bundle."""
@@ -135,13 +160,40 @@ class Appraisal:
         native = sum(tree.sizes[path] for path in files if path.endswith(".so") or ".so." in path)
         estimate = NATIVE * native + OTHER * (size - native) + BYTECODE * guessed
         crate = self._crates.get(at)
+        unpacked = crate.unpacked if crate else size + guessed
+        imported = self._is_imported(at)
+        seconds = unpacking(unpacked, len(files) + len(self._modules(at)))
         return Load(
             vendored=size + bytecode,
-            packed=(crate.size if crate else int(estimate)) + MANIFEST_ENTRY + LONGEST_NAME,
-            unpacked=crate.unpacked if crate else size + guessed,
-            imported=self._is_imported(at),
+            packed=(crate.size if crate else int(estimate)) + self._entry(at),
+            unpacked=unpacked,
+            imported=imported,
             movable=self.can_pack and UNOWNED not in self.groups[at],
+            seconds=seconds if imported else seconds * IDLE,
         )
+
+    def _entry(self, at: int) -> int:
+        """What the bundle has of a packed group beside its archive, at most."""
+        provided = self._provides[at]
+        if provided is None:
+            return MANIFEST_ENTRY + LONGEST_NAME
+        names = sum(len(json.dumps(name)) + LONGEST_KIND for name in provided)
+        info = sum(self.measurement.tree.sizes[path] for path in self._info_files(at))
+        return MANIFEST_ENTRY + LONGEST_NAME + names + info
+
+    @cached_property
+    def _provides(self) -> list[Mapping[str, str] | None]:
+        """By group: the names that it comes for where it is lazy."""
+        return [self._names(at) if self.lazy else None for at in range(len(self.groups))]
+
+    def _names(self, at: int) -> Mapping[str, str] | None:
+        start = self.recording.start
+        if not start or any(f"{VENDOR_FOLDER}/{path}" in start for path in self._files(at)):
+            return None
+        return provides(self.measurement.by_name[name] for name in sorted(self.groups[at]))
+
+    def _info_files(self, at: int) -> list[str]:
+        return [path for path in self._files(at) if ".dist-info/" in path]
 
     def _is_imported(self, at: int) -> bool:
         """Where nothing is known of the start, everything is taken to be imported."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
 from overflow.bytecode import TASK, cached_name
 from overflow.generated import Generated, generate
 from overflow.grouping import group
-from overflow.packing import Choice, everything, packed_plan, settle
+from overflow.limits import MARGIN, TMP_HEADROOM
+from overflow.packing import Choice, everything, fastest, packed_plan, settle, smallest
 from overflow.plan import Outcome, Placement, Plan, Strategy, Where, decide
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from overflow.handler import Handler
     from overflow.limits import Limits
     from overflow.measure import Distribution, Measurement
+    from overflow.packing import Chooser
     from overflow.startup import Recording
     from overflow.target import Target
     from overflow.tree import Tree
@@ -62,6 +65,14 @@ class Question:
     limits: Limits
     strategy: Strategy
     runtime_install: bool
+    lazy: bool
+
+    @property
+    def most(self) -> int:
+        """Bytes that a bundle is to have at most where something is packed."""
+        if self.strategy is Strategy.AUTO:
+            return max(0, self.limits.limit - MARGIN)
+        return min(self.limits.threshold, self.limits.limit)
 
 
 def answer(
@@ -105,7 +116,7 @@ def pack(
     verdicts: Mapping[str, Verdict],
     search_folders: Callable[[Distribution], frozenset[str]],
 ) -> Decision:
-    """Decide for the strategy `pack`, and make the crates and the bytecode that were decided on.
+    """Decide for `pack` or `auto`, and make the crates and the bytecode that were decided on.
 
     Bytecode of what start-up imports is worth more than what is unpacked for it, so it is asked
     for first; where that is too much, all is tried without it, and then up to the limit itself.
@@ -116,16 +127,27 @@ def pack(
     )
     own = _own_bytecode(materials, plain, question.target)
     used = question.project_size + plain.size
-    most = min(question.limits.threshold, question.limits.limit)
+    chooser = _chooser(question, groups, materials.measurement, used)
     scales = _scales(question, materials, groups, with_bytecode=True)
-    choice = settle(scales, most - used - _total(own))
+    choice = settle(scales, question.most - used - _total(own), chooser)
     if choice is None:
         own = {}
         scales = _scales(question, materials, groups, with_bytecode=False)
-        choice = settle(scales, most - used)
+        choice = settle(scales, question.most - used, chooser)
     if choice is None:
-        choice = settle(scales, question.limits.limit - used)
+        choice = settle(scales, question.limits.limit - used, chooser)
     return _packed(question, scales, choice, verdicts, own)
+
+
+def _chooser(
+    question: Question, groups: Sequence[Group], measurement: Measurement, used: int
+) -> Chooser:
+    """The rule of the strategy. With `auto` nothing overflows that the threshold has room for."""
+    if question.strategy is not Strategy.AUTO:
+        return smallest
+    if measurement.size + used <= min(question.limits.threshold, question.limits.limit):
+        return lambda loads, room: frozenset()
+    return partial(fastest, tmp=int(question.limits.tmp / TMP_HEADROOM))
 
 
 def _scales(
@@ -139,6 +161,7 @@ def _scales(
         tag=question.target.cache_tag,
         folder=materials.folder / ("packed" if with_bytecode else "packed-plain"),
         can_pack=question.runtime_install,
+        lazy=question.lazy and question.strategy is Strategy.AUTO,
         with_bytecode=with_bytecode,
     )
 
@@ -181,6 +204,7 @@ def _packed(
         deferred=(),
         verdicts=verdicts,
         groups=scales.packed(choice),
+        info=scales.info(choice),
     )
     crates = tuple(scales.crates(choice).values())
     plan = Plan(
@@ -193,10 +217,9 @@ def _packed(
         unpacked_size=sum(crate.unpacked for crate in crates),
         bound_by="",
     )
-    most = min(question.limits.threshold, question.limits.limit)
     bytecode = {**own, **scales.bytecode(choice)}
-    bytecode |= scales.more_bytecode(choice, most - plan.bundle_size - _total(bytecode))
-    plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)), most=most)
+    bytecode |= scales.more_bytecode(choice, question.most - plan.bundle_size - _total(bytecode))
+    plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)), most=question.most)
     return Decision(plan=plan, generated=generated, crates=crates, bytecode=bytecode)
 
 

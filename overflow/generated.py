@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from overflow import __version__
@@ -54,8 +55,12 @@ def generate(
     deferred: Sequence[Distribution],
     verdicts: Mapping[str, Verdict],
     groups: tuple[Group, ...] = (),
+    info: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Generated:
-    """What a bundle needs that defers these distributions, or has these groups packed, if any."""
+    """What a bundle needs that defers these distributions, or has these groups packed, if any.
+
+    info: dist-info of those of the groups that are lazy, by path in the bundle.
+    """
     requirements = requirements_text(deferred, verdicts)
     manifest = Manifest(
         build=_build_id("\n".join([requirements, *(one.sha256 for one in groups)]), target),
@@ -66,6 +71,7 @@ def generate(
         groups=groups,
     )
     files = {f"_overflow/{name}": content for name, content in runtime_files().items()}
+    files |= info
     files[MANIFEST_FILE] = to_json(manifest).encode()
     files[f"{TRAMPOLINE}.py"] = render(
         "trampoline.py", handler=handler.name, version=__version__

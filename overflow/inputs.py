@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import TypeVar
 
 from overflow.errors import InputFault
 from overflow.limits import (
@@ -18,15 +16,12 @@ from overflow.limits import (
 )
 from overflow.options import (
     NO_LAZY,
-    NO_NETWORK,
     NO_RUNTIME_INSTALL,
     NO_START_RECORD,
-    NO_VERIFY,
     OPTIONS,
     Option,
 )
-from overflow.plan import Fetcher, Strategy
-from overflow.trim import Trim
+from overflow.plan import Strategy
 
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
@@ -37,8 +32,6 @@ VERCEL_SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 VERCEL_TMP = "MAXIMISE_TMP_SPACE"
 """Two variables of Vercel's Python runtime, honoured as they were there."""
 
-
-Chosen = TypeVar("Chosen", bound=Enum)
 
 Given = Mapping[str, "str | list[str] | None"]
 """Options by key, as argparse has them; None where not given."""
@@ -54,16 +47,10 @@ class Inputs:
     strategy: Strategy
     limits: Limits
     runtime_install: bool
-    trim: Trim
-    fetcher: Fetcher
     start_record: bool
     """Whether the handler is imported to see what start-up needs."""
-    verify: bool
-    """Whether the bundle is started to prove that it works."""
     lazy: bool
     """Whether what start-up does not import is put into place on first import only."""
-    network: bool
-    """Whether something may be fetched at cold start."""
     handler: str | None
     python: str | None
     architecture: str
@@ -92,22 +79,14 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     architecture = ARCHITECTURES.get((one["architecture"] or "").lower())
     if architecture is None:
         raise _invalid("--architecture", one["architecture"], "x86_64 or arm64")
-    strategy = _choice(Strategy, "--strategy", one["strategy"])
-    origins = strategy is Strategy.DEFER
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=strategy,
+        strategy=_strategy(one["strategy"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
-        trim=_choice(Trim, "--trim", one["trim"] or ("none" if origins else "safe")),
-        fetcher=_choice(
-            Fetcher, "--installer", one["installer"] or ("uv" if origins else "builtin")
-        ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
-        verify=not _is_on(given, environ, NO_VERIFY),
         lazy=not _is_on(given, environ, NO_LAZY),
-        network=not _is_on(given, environ, NO_NETWORK),
         handler=one["handler"] or None,
         python=one["python"] or None,
         architecture=architecture,
@@ -158,12 +137,12 @@ def _is_on(given: Given, environ: Mapping[str, str], variable: str) -> bool:
     return bool(given.get(key) or _switch(environ, variable))
 
 
-def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:
+def _strategy(text: str) -> Strategy:
     try:
-        return kind(text)
+        return Strategy(text)
     except ValueError:
-        known = ", ".join(one.value for one in kind)
-        raise _invalid(flag, text, f"one of {known}") from None
+        known = ", ".join(one.value for one in Strategy)
+        raise _invalid("--strategy", text, f"one of {known}") from None
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from overflow.limits import LIMIT_MB, THRESHOLD_MB
-from overflow.plan import Fetcher, Strategy
-from overflow.trim import Trim
+from overflow.plan import Strategy
 
 NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
-NO_VERIFY = "OVERFLOW_NO_VERIFY"
 NO_LAZY = "OVERFLOW_NO_LAZY"
-NO_NETWORK = "OVERFLOW_NO_NETWORK"
 """Variables of the options that take no value."""
 
 SWITCHES = {
     NO_RUNTIME_INSTALL: "vendor everything, whatever its size, and judge it against the limit",
     NO_START_RECORD: "do not import the handler to see what start-up needs; its imports are read"
     " from the source instead",
-    NO_VERIFY: "do not start the bundle to prove that it works",
     NO_LAZY: "put all that overflows into place at cold start, also what start-up does not import",
-    NO_NETWORK: "the function reaches no package index: nothing may be fetched when it starts",
 }
 """What they are for, by variable; the option of `OVERFLOW_NO_LAZY` is `--no-lazy`."""
 
@@ -55,7 +50,8 @@ OPTIONS = (
         default="defer",
         help="how what does not fit is handled: `defer` installs every public distribution from"
         " the index at cold start, `pack` carries compressed what does not fit, fetches nothing,"
-        " and adds bytecode",
+        " and adds bytecode; `auto` packs so that the start is the fastest, up to the limit, and"
+        " unpacks what start-up does not import on first import only",
     ),
     Option(
         flag="--threshold-mb",
@@ -80,20 +76,6 @@ OPTIONS = (
         metavar="MB",
         help="the function's /tmp (EphemeralStorage): what is put there must fit (default: 512, or"
         " 10240 with MAXIMISE_TMP_SPACE=1)",
-    ),
-    Option(
-        flag="--trim",
-        choices=tuple(one.value for one in Trim),
-        help="what is left out of distributions: `safe`, what nothing can miss (type stubs, C"
-        " headers, static libraries, tests that nothing else imports); `aggressive`, also the"
-        " symbols of shared objects; `none` (default: safe, and none with --strategy defer)",
-    ),
-    Option(
-        flag="--installer",
-        choices=tuple(one.value for one in Fetcher),
-        help="what fetches deferred distributions at cold start: `uv`, which the bundle then"
-        " carries (37 MB), or `builtin`, the runtime itself (default: uv with --strategy defer,"
-        " else builtin)",
     ),
     Option(
         flag="--handler",

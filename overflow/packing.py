@@ -7,11 +7,13 @@ groups that save enough room and have the fewest bytes to unpack.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from overflow.limits import in_megabytes
+from overflow.optimum import Option, optimum
 from overflow.plan import TURN_ON, Outcome, Plan, Where, remedies, within_tmp
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 200_000
 """Of the search. Beyond it, the best that was found is taken: cases made to be hard get there."""
+
+UNBOUNDED = 1 << 62
 
 Choice = frozenset[int]
 """Groups that are packed, by their positions."""
@@ -37,6 +41,8 @@ class Load:
     imported: bool
     movable: bool
     """Whether it may be packed at all."""
+    seconds: float = 0.0
+    """What packing it adds to a cold start (costs.py)."""
 
     @property
     def saving(self) -> int:
@@ -54,7 +60,10 @@ class Scales(Protocol):
         """Find out what this choice takes; False where that was known."""
 
 
-def settle(scales: Scales, room: int) -> Choice | None:
+Chooser = Callable[["Sequence[Load]", int], "Choice | None"]
+
+
+def settle(scales: Scales, room: int, choose: Chooser) -> Choice | None:
     """The choice by exact sizes; None where all that may be packed is, and it is too much.
 
     Each turn weighs at least one more group, so it comes to an end.
@@ -71,7 +80,25 @@ def everything(loads: Sequence[Load]) -> Choice:
     return frozenset(at for at, load in enumerate(loads) if load.movable and load.saving > 0)
 
 
-def choose(loads: Sequence[Load], room: int) -> Choice | None:
+def fastest(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
+    """The groups to pack so that all fit into `room` and the start takes least (optimum.py).
+
+    tmp: bytes of /tmp. Where that is what is too little, the choice is made without heeding it:
+    /tmp can be made larger, and the plan says so.
+    """
+    able = everything(loads)
+    ways = [
+        [
+            Option(room=load.vendored, tmp=0, seconds=0.0),
+            *([Option(room=load.packed, tmp=load.unpacked, seconds=load.seconds)] * (at in able)),
+        ]
+        for at, load in enumerate(loads)
+    ]
+    found = optimum(ways, room=room, tmp=tmp) or optimum(ways, room=room, tmp=UNBOUNDED)
+    return None if found is None else frozenset(at for at, way in enumerate(found) if way)
+
+
+def smallest(loads: Sequence[Load], room: int) -> Choice | None:
     """The groups to pack so that all fit into `room`; None where none are enough."""
     needed = sum(load.vendored for load in loads) - room
     able = everything(loads)

@@ -113,10 +113,11 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             limits=inputs.limits,
             strategy=inputs.strategy,
             runtime_install=inputs.runtime_install,
+            lazy=inputs.lazy,
         )
         verdicts = _classify(inputs, installed, measurement, added)
         search_folders = partial(env.search_folders, measurement)
-        if inputs.strategy is Strategy.PACK:
+        if inputs.strategy is not Strategy.DEFER:
             materials = _materials(tools, installed, measurement, recording, work / "pack")
             decision = pack(question, materials, verdicts, search_folders)
         else:
@@ -140,13 +141,19 @@ def _record(
     work: Path,
 ) -> Recording:
     """What start-up imports, where the strategy makes use of it."""
-    if inputs.strategy is not Strategy.PACK:
+    if inputs.strategy is Strategy.DEFER:
         return Recording()
     subject = Subject(project=installed.files.tree, measurement=measurement, handler=handler)
     if not inputs.start_record:
         return read_start(subject)
     with tools.console.step("start", "Importing the handler") as retitle:
-        recording = record(work, installed=installed, subject=subject, environ=tools.environ)
+        recording = record(
+            work,
+            subject=subject,
+            python=installed.python,
+            machine=installed.target.machine,
+            environ=tools.environ,
+        )
         retitle(f"Imported the handler: {len(recording.start)} files")
     if recording.note:
         tools.console.say(f"  {recording.note}")

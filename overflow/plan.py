@@ -35,13 +35,7 @@ class Strategy(str, Enum):
 
     DEFER = "defer"
     PACK = "pack"
-
-
-class Fetcher(str, Enum):
-    """What fetches deferred distributions at cold start."""
-
-    UV = "uv"
-    BUILTIN = "builtin"
+    AUTO = "auto"
 
 
 class Outcome(str, Enum):

@@ -36,27 +36,15 @@ class Deferred(NamedTuple):
     """Public indexes beside uv's default one."""
 
 
-class Wheel(NamedTuple):
-    """A wheel that is fetched by its URL (and by no other name), and checked by its hash."""
-
-    url: str
-    sha256: str
-    """In hexadecimal digits."""
-    size: int
-    """Bytes of the file."""
-
-
 class Group(NamedTuple):
-    """Distributions with a folder of their own in /tmp, unpacked or fetched together."""
+    """Distributions that are carried compressed and unpacked together into a folder of their own."""
 
     name: str
-    """Its folder below the overflow folder, and its archive in PACKED_FOLDER if it has one."""
+    """Its archive in PACKED_FOLDER, and its folder below the overflow folder."""
     size: int
     """Bytes it takes in /tmp."""
     sha256: str
-    """In hexadecimal digits: of the archive, or of what names the wheels."""
-    wheels: tuple[Wheel, ...] = ()
-    """What is fetched; without any, the group is carried as an archive."""
+    """Of the archive, in hexadecimal digits."""
     provides: Mapping[str, str] | None = None
     """None: put into place at cold start. Otherwise at the first import of one of these names:
     `package`, `module` or `namespace` by dotted name (runtime/lazy.py)."""
@@ -95,7 +83,7 @@ def from_json(text: str) -> Manifest:
         raise ValueError(f"manifest.json has schema {schema!r}, this runtime reads {SCHEMA}")
     deferred = content.pop("deferred", None)
     try:
-        groups = tuple(_group(one) for one in content.pop("groups", ()))
+        groups = tuple(Group(**one) for one in content.pop("groups", ()))
         return Manifest(deferred=_deferred(deferred), groups=groups, **content)
     except TypeError as error:
         raise ValueError(f"manifest.json is not one of this runtime's: {error}") from error
@@ -107,16 +95,9 @@ def _deferred(content: dict[str, Any] | None) -> Deferred | None:
     return Deferred(**{**content, "indexes": tuple(content.get("indexes", ()))})
 
 
-def _group(content: dict[str, Any]) -> Group:
-    wheels = tuple(Wheel(**one) for one in content.get("wheels", ()))
-    return Group(**{**content, "wheels": wheels})
-
-
 def _group_content(group: Group) -> dict[str, Any]:
     """Without what is as it is for most groups: a manifest counts against the limit too."""
     content: dict[str, Any] = {"name": group.name, "size": group.size, "sha256": group.sha256}
-    if group.wheels:
-        content["wheels"] = [one._asdict() for one in group.wheels]
     if group.provides is not None:
         content["provides"] = dict(group.provides)
     return content

@@ -1,6 +1,6 @@
-"""Unpack: fill /tmp, group by group, from what the bundle carries compressed or names (fetch.py).
+"""Unpack: fill /tmp, group by group, from what the bundle carries compressed.
 
-A group is one archive, or some wheels, and becomes one folder of its own below the overflow
+A group is one archive, and becomes one folder of its own below the overflow
 folder, which then stands on sys.path. So a group appears by a single rename, whole and with its
 marker inside; groups need not be merged, and a start that was killed goes on with those that are
 missing. Groups that are lazy come one by one, when lazy.py asks for them.
@@ -121,12 +121,7 @@ def _in_threads(work: Callable[[], None], count: int) -> None:
 
 def _put(group: Group, *, root: str, work: str, folder: str) -> None:
     """Make the new folder `work` what the group is, mark it, and give it its final name."""
-    if group.wheels:
-        from . import fetch  # noqa: PLC0415 - what it imports takes longer than most starts
-
-        fetch.fetch(group, work)
-    else:
-        _unpack(group, f"{root}/{PACKED_FOLDER}/{group.name}", work)
+    _unpack(group, f"{root}/{PACKED_FOLDER}/{group.name}", work)
     ready.write_marker(work, group.sha256)
     os.rename(work, folder)
 

@@ -13,8 +13,7 @@ from overflow.errors import InputFault
 from overflow.inputs import Inputs, read_inputs
 from overflow.limits import megabytes
 from overflow.options import OPTIONS
-from overflow.plan import Fetcher, Strategy
-from overflow.trim import Trim
+from overflow.plan import Strategy
 
 SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 
@@ -38,12 +37,8 @@ def test_defaults() -> None:
         strategy=Strategy.DEFER,
         limits=read().limits,
         runtime_install=True,
-        trim=Trim.NONE,
-        fetcher=Fetcher.UV,
         start_record=True,
-        verify=True,
         lazy=True,
-        network=True,
         handler=None,
         python=None,
         architecture="x86_64",
@@ -74,8 +69,6 @@ ONE = [
     ("python", "OVERFLOW_PYTHON", "3.12"),
     ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
     ("strategy", "OVERFLOW_STRATEGY", "defer"),
-    ("trim", "OVERFLOW_TRIM", "safe"),
-    ("fetcher", "OVERFLOW_INSTALLER", "builtin"),
 ]
 
 
