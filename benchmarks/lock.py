@@ -106,7 +106,8 @@ def _question(target: Target) -> Question:
         project_size=MIB,
         limits=LIMITS,
         strategy=Strategy.DEFER,
-        runtime_install=True,
+        lazy=True,
+            runtime_install=True,
     )
 
 

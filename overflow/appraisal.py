@@ -100,12 +100,11 @@ class Appraisal:
 
     def info(self, choice: Choice) -> dict[str, bytes]:
         """dist-info of what is lazy, by path in the bundle: it is asked for before the rest."""
+        lazy = [at for at in sorted(choice) if self._provides[at] is not None]
+        root = self.measurement.root
         return {
-            f"{INFO_FOLDER}/{self._folder_of(at)}/{path}": (
-                self.measurement.root / path
-            ).read_bytes()
-            for at in sorted(choice)
-            if self._provides[at] is not None
+            f"{INFO_FOLDER}/{self._folder_of(at)}/{path}": (root / path).read_bytes()
+            for at in lazy
             for path in self._info_files(at)
         }
 

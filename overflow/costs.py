@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 UNPACK_BYTE = 4.1e-9
-"""Seconds for each byte that is unpacked: inflating 2.95 ns, writing 0.55, sha256 of the quarter that
-is compressed 0.3 (examples/flask, one CPU, tmpfs, 2026; docs/performance.md)."""
+"""Seconds for each byte that is unpacked: inflating 2.95 ns, writing 0.55, sha256 of what was
+compressed 0.3 (examples/flask, one CPU, tmpfs, 2026; docs/performance.md)."""
 
 UNPACK_FILE = 11e-6
 """Seconds for each file that is unpacked (the same)."""

@@ -11,7 +11,7 @@ from overflow.bytecode import TASK, cached_name
 from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.limits import MARGIN, TMP_HEADROOM
-from overflow.packing import Choice, everything, fastest, packed_plan, settle, smallest
+from overflow.packing import Choice, everything, fastest, nothing, packed_plan, settle, smallest
 from overflow.plan import Outcome, Placement, Plan, Strategy, Where, decide
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def pack(
     )
     own = _own_bytecode(materials, plain, question.target)
     used = question.project_size + plain.size
-    chooser = _chooser(question, groups, materials.measurement, used)
+    chooser = _chooser(question, used + materials.measurement.size)
     scales = _scales(question, materials, groups, with_bytecode=True)
     choice = settle(scales, question.most - used - _total(own), chooser)
     if choice is None:
@@ -139,14 +139,12 @@ def pack(
     return _packed(question, scales, choice, verdicts, own)
 
 
-def _chooser(
-    question: Question, groups: Sequence[Group], measurement: Measurement, used: int
-) -> Chooser:
-    """The rule of the strategy. With `auto` nothing overflows that the threshold has room for."""
+def _chooser(question: Question, size: int) -> Chooser:
+    """The rule of the strategy, for so many bytes without bytecode."""
     if question.strategy is not Strategy.AUTO:
         return smallest
-    if measurement.size + used <= min(question.limits.threshold, question.limits.limit):
-        return lambda loads, room: frozenset()
+    if size <= min(question.limits.threshold, question.limits.limit):
+        return nothing
     return partial(fastest, tmp=int(question.limits.tmp / TMP_HEADROOM))
 
 

@@ -80,6 +80,11 @@ def everything(loads: Sequence[Load]) -> Choice:
     return frozenset(at for at, load in enumerate(loads) if load.movable and load.saving > 0)
 
 
+def nothing(loads: Sequence[Load], room: int) -> Choice:  # noqa: ARG001 - a Chooser
+    """All stays unpacked, although bytecode may not have all the room that it could use."""
+    return frozenset()
+
+
 def fastest(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
     """The groups to pack so that all fit into `room` and the start takes least (optimum.py).
 

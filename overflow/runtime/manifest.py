@@ -37,7 +37,7 @@ class Deferred(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Distributions that are carried compressed and unpacked together into a folder of their own."""
+    """Distributions that are carried compressed and unpacked into one folder of their own."""
 
     name: str
     """Its archive in PACKED_FOLDER, and its folder below the overflow folder."""

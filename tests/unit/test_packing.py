@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.limits import megabytes
-from overflow.packing import Choice, Load, choose, everything, packed_plan, settle
+from overflow.packing import Choice, Load, smallest, everything, packed_plan, settle
 from overflow.plan import TURN_ON, Outcome, Strategy, Where
 from tests.unit.builders import limits, plan_of
 
@@ -59,7 +59,7 @@ def best(loads: Sequence[Load], room: int) -> tuple[int, int] | None:
 
 @given(LOADS, st.integers(0, 300))
 def test_choice_is_that_of_brute_force(loads: list[Load], room: int) -> None:
-    choice = choose(loads, room)
+    choice = smallest(loads, room)
     expected = best(loads, room)
     assert (choice is None) == (expected is None)
     if choice is not None and expected is not None:
@@ -69,22 +69,22 @@ def test_choice_is_that_of_brute_force(loads: list[Load], room: int) -> None:
 
 
 def test_nothing_is_packed_where_all_fits() -> None:
-    assert choose([load(50, 10), load(50, 10, imported=False)], 100) == frozenset()
+    assert smallest([load(50, 10), load(50, 10, imported=False)], 100) == frozenset()
 
 
 def test_what_is_not_imported_leaves_first() -> None:
     """Although less would have to be unpacked of the other."""
     loads = [load(60, 10), load(90, 10, imported=False)]
-    assert choose(loads, 120) == frozenset({1})
-    assert choose(loads, 69) == frozenset({0, 1})
+    assert smallest(loads, 120) == frozenset({1})
+    assert smallest(loads, 69) == frozenset({0, 1})
 
 
 def test_fewest_bytes_to_unpack_not_the_largest_first() -> None:
-    assert choose([load(200, 50), load(60, 10), load(70, 10)], 280) == frozenset({1})
+    assert smallest([load(200, 50), load(60, 10), load(70, 10)], 280) == frozenset({1})
 
 
 def test_what_may_not_be_packed_or_grows_by_it_stays() -> None:
-    assert choose([load(60, 10, movable=False), load(5, 9)], 50) is None
+    assert smallest([load(60, 10, movable=False), load(5, 9)], 50) is None
 
 
 def test_five_hundred_groups_are_chosen_from() -> None:
@@ -93,7 +93,7 @@ def test_five_hundred_groups_are_chosen_from() -> None:
         load(1000 + 7919 * at % 100_003, (1000 + 7919 * at % 100_003) // 3) for at in range(500)
     ]
     room = sum(one.vendored for one in loads) * 2 // 3
-    choice = choose(loads, room)
+    choice = smallest(loads, room)
     assert choice is not None
     assert 0 <= room - taken(loads, choice) < 100
 
@@ -118,14 +118,14 @@ class Estimates:
 
 def test_choice_is_settled_by_exact_sizes() -> None:
     scales = Estimates([load(60, 10), load(70, 10)], [load(60, 50), load(70, 11)])
-    assert settle(scales, 90) == frozenset({1})
+    assert settle(scales, 90, smallest) == frozenset({1})
     assert scales.asked[0] == frozenset({0})
 
 
 def test_too_much_is_said_of_exact_sizes() -> None:
     scales = Estimates([load(60, 30), load(70, 30)], [load(60, 20), load(70, 20)])
-    assert settle(scales, 50) == frozenset({0, 1})
-    assert settle(scales, 30) is None
+    assert settle(scales, 50, smallest) == frozenset({0, 1})
+    assert settle(scales, 30, smallest) is None
 
 
 def planned(*, alpha: float, compressed: float | None, runtime: str = "") -> Plan:
