@@ -146,7 +146,13 @@ def _record(
     if not inputs.start_record:
         return read_start(subject)
     with tools.console.step("start", "Importing the handler") as retitle:
-        recording = record(work, installed=installed, subject=subject, environ=tools.environ)
+        recording = record(
+            work,
+            subject=subject,
+            python=installed.python,
+            machine=installed.target.machine,
+            environ=tools.environ,
+        )
         retitle(f"Imported the handler: {len(recording.start)} files")
     if recording.note:
         tools.console.say(f"  {recording.note}")

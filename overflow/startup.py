@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from overflow.handler import Handler
-    from overflow.installation import Installed
     from overflow.measure import Measurement
     from overflow.tree import Tree
 
@@ -150,13 +149,13 @@ def read_start(subject: Subject, why: str = NOT_WANTED) -> Recording:
 
 
 def record(
-    work: Path, *, installed: Installed, subject: Subject, environ: Mapping[str, str]
+    work: Path, *, subject: Subject, python: Path, machine: str, environ: Mapping[str, str]
 ) -> Recording:
     """Import the handler, then what else is asked for, in a copy below the new folder `work`.
 
-    The same project with the same packages and Python was recorded before: then nothing is run.
+    python: one of the function's version; machine: what its packages are for (`x86_64`).
+    Where the same was recorded before (identity() says what that is), nothing is run.
     """
-    machine = installed.target.machine
     if machine != platform.machine():
         return read_start(subject, NOT_HERE.format(machine))
     folder = work.resolve()
@@ -169,22 +168,20 @@ def record(
     }
     passed = {name: value for name, value in environ.items() if name in PASSED_ON}
     programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
-    key = identity(
-        subject.project, subject.measurement, installed.python, [programs, wanted, passed]
-    )
+    key = identity(subject.project, subject.measurement, python, [programs, wanted, passed])
     recall = Recall(folder=cache.parent / "recordings")
     known = _heard(subject, recall.get(key))
     if known is not None:
         return known
     places = {
         "root": str(folder / "task"),
-        "site": str(installed.site_packages.resolve()),
+        "site": str(subject.measurement.root),
         "runtime": str(folder / "runtime"),
         "cache": str(cache / "code"),
         "output": str(folder / "imported.json"),
     }
     _prepare(folder, subject.project, cache / "code")
-    done = _run_recorder(installed.python, {**wanted, **places}, folder, passed)
+    done = _run_recorder(python, {**wanted, **places}, folder, passed)
     said = _read(folder / "imported.json")
     heard = _heard(subject, said)
     if heard is None:

@@ -161,13 +161,13 @@ class Watch:
         known = timed(OURS, self._known, key)
         if known is None:
             started = time.perf_counter()
-            code = timed((name, COMPILE), self._compile, loader, source, path)
+            code = timed(OURS, self._compile, loader, source, path)
             seconds = time.perf_counter() - started
             data = timed(OURS, marshal.dumps, code)
             self.fresh[key] = timed(OURS, sealed, seconds, data)
         else:
             seconds, data = known
-            self.clock.add((name, COMPILE), seconds)
+        self.clock.add((name, COMPILE), seconds)
         return timed((name, EXECUTE), loaded, data, path)
 
     def _known(self, key: str) -> tuple[float, bytes] | None:
