@@ -8,45 +8,116 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overflow import compiler
+from overflow import compiler, startup
 from overflow.bytecode import cache_folder, cached_name
+from overflow.handler import Handler
+from overflow.measure import measure
 from overflow.recorder import Recorder
-from overflow.startup import Recording, _recording, top_modules
-from tests.unit.builders import distribution, write
+from overflow.startup import (
+    COMPILING,
+    EXECUTING,
+    Recording,
+    Seconds,
+    Subject,
+    _heard,
+    read_start,
+)
+from overflow.tree import read_tree
+from overflow.watch import Watch
+from tests.unit.builders import write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_modules_of_a_distribution() -> None:
-    same = distribution("alpha-two", files=["pylab.py"], packages=["alpha_two", "alpha_two/x"])
-    other = distribution("pillow", files=["_x.py", "a-b.py", "more.py"], packages=["PIL", "PIL/t"])
-    assert top_modules([same]) == {"alpha_two"}
-    assert top_modules([other]) == {"PIL", "more"}
-
-
 def said(**changes: Any) -> bytes:
-    content = {"start": ["app.py"], "demand": ["app.py", "_vendor/a.py"], "problem": "", **changes}
+    content = {
+        "start": {"app.py": [0.5, 0.25], "not-there.py": [1, 1]},
+        "demand": {"_vendor/a/__init__.py": [0.125, 2]},
+        "overhead": 0.75,
+        "unfinished": [],
+        "problem": "",
+        **changes,
+    }
     return json.dumps(content).encode()
 
 
-def test_recording_tells_the_start_from_the_rest() -> None:
-    found = _recording(said())
-    assert (set(found.start), set(found.demand)) == ({"app.py"}, {"_vendor/a.py"})
-    assert found.all == {"app.py", "_vendor/a.py"}
-    assert found.note == ""
+@pytest.fixture
+def subject(tmp_path: Path) -> Subject:
+    """An app that imports `a`, which imports `b`, and has a shared object."""
+    write(tmp_path / "task", {"app.py": "import a, d\ndef f():\n    import c\n"})
+    site = {"a/__init__.py": "from a import native\nimport b\n", "a/native.abi3.so": "x" * 100}
+    write(
+        tmp_path / "site", {**site, "b.py": "#\n" * 50, "c.py": "", "d.py": "import e", "e.py": ""}
+    )
+    return Subject(
+        project=read_tree(tmp_path / "task", lambda *_: False),
+        measurement=measure(tmp_path / "site"),
+        handler=Handler(module="app", attribute="handler", interface="function"),
+    )
 
 
-def test_problem_becomes_a_note_of_some_length() -> None:
-    note = _recording(said(problem="x" * 5000)).note
-    assert note.startswith("the handler could not be imported here: xxx")
-    assert len(note) < 400
+def test_recording_has_seconds_of_the_start_and_of_the_rest(subject: Subject) -> None:
+    found = _heard(subject, said())
+    assert found == Recording(
+        start={"app.py": Seconds(execute=0.5, compile=0.25)},
+        demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
+        overhead=0.75,
+    )
+    assert found.all.keys() == {"app.py", "_vendor/a/__init__.py"}
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", said(start=3), b"null"])
-def test_damaged_record_is_none(content: bytes) -> None:
-    found = _recording(content)
-    assert found == Recording(note="what start-up imports is not known: the record is damaged")
+def test_after_a_problem_the_rest_is_read(subject: Subject) -> None:
+    """`d` was done, so what it imports was recorded, if it was; `a` was not."""
+    start = {"app.py": [0.5, 0.25], "_vendor/d.py": [0, 0], "_vendor/a/__init__.py": [0.5, 0]}
+    unfinished = ["app.py", "_vendor/a/__init__.py"]
+    content = said(problem="x" * 5000, start=start, demand={}, unfinished=unfinished)
+    found = _heard(subject, content)
+    assert found is not None
+    assert found.start.keys() == start.keys() | {"_vendor/a/native.abi3.so", "_vendor/b.py"}
+    assert found.start["_vendor/a/__init__.py"] == Seconds(execute=0.5, compile=0.0)
+    assert found.start["_vendor/b.py"].execute == pytest.approx(100 * EXECUTING)
+    assert found.start["_vendor/b.py"].compile == pytest.approx(100 * COMPILING)
+    assert found.start["_vendor/a/native.abi3.so"].compile == 0
+    assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.note.startswith("the handler could not be imported here")
+    assert len(found.note) < 400
+
+
+def test_what_cannot_be_run_is_read(subject: Subject) -> None:
+    found = read_start(subject)
+    own = {"a/__init__.py", "a/native.abi3.so", "b.py", "d.py", "e.py"}
+    assert found.start.keys() == {"app.py", *(f"_vendor/{path}" for path in own)}
+    assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.note.endswith("as asked")
+
+
+def test_reading_ends_in_time(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "READING", -1.0)
+    assert read_start(subject).all.keys() == {"app.py"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        b"null",
+        said(start=3),
+        said(start={"app.py": [1]}),
+        said(start={"app.py": ["x", 1]}),
+        said(start={"app.py": [float("nan"), 1]}),
+        said(overhead=-1),
+        said(overhead=None),
+        said(unfinished=1),
+        b"[" * 100_000,
+    ],
+    ids=range(13),
+)
+def test_damaged_record_is_none(subject: Subject, content: bytes) -> None:
+    assert _heard(subject, content) is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +137,7 @@ def test_damaged_record_is_none(content: bytes) -> None:
     ],
 )
 def test_guard_of_a_record(event: str, arguments: tuple[Any, ...], *, refused: bool) -> None:
-    recorder = Recorder({"root": "/task", "site": "/site"})
+    recorder = Recorder({}, Watch({"/task": "", "/site": "_vendor/"}, "/cache"))
     if not refused:
         recorder._guard(event, arguments)
         return
