@@ -107,7 +107,7 @@ def _question(target: Target) -> Question:
         limits=LIMITS,
         strategy=Strategy.DEFER,
         lazy=True,
-            runtime_install=True,
+        runtime_install=True,
     )
 
 

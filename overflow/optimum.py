@@ -1,14 +1,13 @@
 """Optimum: one option for each group, so that together they cost least and keep two capacities.
 
-This is the multiple-choice knapsack problem, with /tmp as a second capacity. The prices of the
-linear relaxation tell for every option how much above the lower bound a solution with it is at
-least: its regret. Good solutions have little regret in all, so they differ from the relaxation's
-in a few groups, those of least regret: the core. Groups are taken into the core one by one.
-Partial solutions that another one beats in room, /tmp and cost, or whose bound is above the best
-known, are left.
+This is the multiple-choice knapsack problem, with /tmp as a second capacity. The prices of its
+linear relaxation give a lower bound of whatever becomes of a partial solution. Groups are decided
+one by one, those first of which another option than the relaxation's costs most; partial solutions
+are left that another one beats in room, /tmp and cost, or that cannot become better than the best
+known. Each is completed as the relaxation has it, which gives the best known early.
 
-Literature: Pisinger, A minimal algorithm for the multiple-choice knapsack problem, 1995 (the
-core); Kellerer, Pferschy and Pisinger, Knapsack Problems, 2004, chapter 11.
+Literature: Sinha and Zoltners, The multiple-choice knapsack problem, 1979; Pisinger, A minimal
+algorithm for the multiple-choice knapsack problem, 1995.
 """
 
 from __future__ import annotations
@@ -26,20 +25,19 @@ if TYPE_CHECKING:
 MICROSECONDS = 1e6
 """To the second: costs are compared in whole ones, so that every machine chooses the same."""
 
-STEPS = 60_000
-"""Partial solutions looked at in all, a quarter of a second's work. Beyond, the best known is the
-answer: adversarial numbers can ask for any amount of work."""
+ONE = 1 << 60
+"""A microsecond: prices of a byte are whole numbers, too, and must not lose what counts."""
 
-WIDTHS = (32, 256, 2_048, STEPS)
-"""Partial solutions kept at a time, pass by pass. Narrow ones find a good solution, which leaves
-less to look at; a pass that had to cut nothing away proves that its best one is the optimum."""
+CLOSE = 100 * ONE
+"""Solutions are not looked for that are better by less: no start can be measured so finely, and
+among hundreds of small groups there are more of them than can be tried."""
 
-NEVER = 1 << 400
-"""More than anything costs."""
+STATES = 128
+"""Partial solutions kept at a time, those with the least bound. Where there are more, the answer is
+the best that was found: numbers made to be hard get there."""
 
-State = tuple[int, int, int, int, int]
-"""Room, /tmp, cost and rank of one option for each group, those outside the core as in the
-relaxation, and a bound on the cost of what can still become of it."""
+_State = tuple[int, int, int, tuple[int, ...]]
+"""Room, /tmp and cost so far, and the options chosen."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,184 +52,115 @@ class Option:
     """Of cold start; finite."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Stage:
-    """A group of the core, and the least regret for a byte in the groups that come after it."""
-
-    changes: Sequence[tuple[int, Way]]
-    """What taking an option changes against the base, with its regret; the base included."""
-    regret: int
-    """The least of an option other than the base."""
-    rest: int
-    """Of the base in later groups: not all of a rounded solution is free of regret."""
-    more_room: int
-    less_room: int
-    more_tmp: int
-    less_tmp: int
-
-
 def optimum(choices: Sequence[Sequence[Option]], *, room: int, tmp: int) -> tuple[int, ...] | None:
     """The number of the option for each group; None where none keep both capacities (bytes).
 
-    Seconds are rounded to microseconds. Of equal sums the one with fewer bytes of /tmp is taken,
-    then with less room, then with the lower option in the first group that differs. Exact, unless
-    STEPS are not enough; then the best that was found.
+    Seconds are rounded to microseconds. The same answer for the same input. Exact to less than
+    CLOSE, unless STATES are not enough.
     """
-    ways = _ways(choices)
+    ways = [
+        [(one.room, one.tmp, round(one.seconds * MICROSECONDS) * ONE, at) for at, one in group]
+        for group in (list(enumerate(each)) for each in choices)
+    ]
     # /tmp is seldom scarce: without it the problem is much smaller, and its answer often keeps it.
-    free = _solve([[(r, 0, cost, rank) for r, _, cost, rank in each] for each in ways], room, 0)
+    free = _solve([[(r, 0, cost, at) for r, _, cost, at in each] for each in ways], room, 0)
     if free is None:
         return None
-    chosen = _chosen(free, choices)
-    if sum(each[one].tmp for each, one in zip(choices, chosen, strict=True)) <= tmp:
-        return chosen
-    best = _solve(ways, room, tmp)
-    return None if best is None else _chosen(best, choices)
+    if sum(each[at].tmp for each, at in zip(choices, free, strict=True)) <= tmp:
+        return free
+    return _solve(ways, room, tmp)
 
 
-def _digit(choices: Sequence[Sequence[Option]]) -> int:
-    return max((len(options) for options in choices), default=1).bit_length()
-
-
-def _ways(choices: Sequence[Sequence[Option]]) -> list[list[Way]]:
-    most_tmp = 1 + sum(max((one.tmp for one in each), default=0) for each in choices)
-    most_room = 1 + sum(max((one.room for one in each), default=0) for each in choices)
-    shifts = (_digit(choices) * place for place in reversed(range(len(choices))))
-
-    def cost(one: Option) -> int:
-        return (round(one.seconds * MICROSECONDS) * most_tmp + one.tmp) * most_room + one.room
-
-    return [
-        [(one.room, one.tmp, cost(one), number << shift) for number, one in enumerate(each)]
-        for each, shift in zip(choices, shifts, strict=True)
-    ]
-
-
-def _chosen(rank: int, choices: Sequence[Sequence[Option]]) -> tuple[int, ...]:
-    digit = _digit(choices)
-    places = reversed(range(len(choices)))
-    return tuple(rank >> digit * place & (1 << digit) - 1 for place in places)
-
-
-def _solve(groups: Sequence[Sequence[Way]], room: int, tmp: int) -> int | None:
-    """The rank of the best solution."""
-    if not all(groups):
-        return None
+def _solve(groups: Sequence[Sequence[Way]], room: int, tmp: int) -> tuple[int, ...] | None:
     ways = [undominated(sorted(each)) for each in groups]
     relaxed = relaxation(ways, room, tmp)
-    if relaxed is None:
-        return None
-    r, t, cost, rank = (sum(column) for column in zip((0, 0, 0, 0), *relaxed.base, strict=True))
-    search = _Search(relaxed, ways, room, tmp)
-    search.consider(r, t, cost, rank)
-    for width in WIDTHS:
-        if search.passes((r, t, cost, rank, 0), width):
-            break
-    return search.rank if search.cost < NEVER else None
+    return None if relaxed is None else _Search(ways, relaxed, room, tmp).best()
 
 
 class _Search:
-    """The best solution so far, and passes over the core for a better one."""
+    """The groups in the order in which they are decided, and what the later ones cost at least."""
 
     def __init__(
-        self, relaxed: Relaxed, ways: Sequence[Sequence[Way]], room: int, tmp: int
+        self, ways: Sequence[Sequence[Way]], relaxed: Relaxed, room: int, tmp: int
     ) -> None:
-        self.room, self.tmp = room, tmp
-        self.room_price, self.tmp_price = relaxed.room_price, relaxed.tmp_price
-        self.cost, self.rank = NEVER, 0
-        self.steps = 0
-        self.bound = -self._priced((room, tmp, 0, 0))
-        groups = []
-        for each, base in zip(ways, relaxed.base, strict=True):
-            least = min(map(self._priced, each))
-            self.bound += least
-            groups.append((self._changes(each, base, least), self._priced(base) - least))
-        self.stages = self._stages(groups)
+        self._room, self._tmp = room, tmp
+        self._prices = relaxed.room_price, relaxed.tmp_price
+        self._order = sorted(range(len(ways)), key=lambda at: -self._regret(ways[at]))
+        self._ways = [ways[at] for at in self._order]
+        base = [relaxed.base[at] for at in self._order]
+        self._rests: list[_State] = [(0, 0, 0, ())]
+        self._least = [0]
+        for each, (r, t, cost, number) in zip(reversed(self._ways), reversed(base), strict=True):
+            rest = self._rests[-1]
+            self._rests.append((rest[0] + r, rest[1] + t, rest[2] + cost, (number, *rest[3])))
+            self._least.append(self._least[-1] + min(map(self._priced, each)))
+        self._cost = 1 << 200
+        self._found: tuple[int, ...] | None = None
 
-    def _priced(self, way: Way) -> int:
-        return way[2] + self.room_price * way[0] + self.tmp_price * way[1]
+    def best(self) -> tuple[int, ...] | None:
+        """The options of the best solution, in the groups' own order."""
+        states: list[_State] = [(0, 0, 0, ())]
+        self._complete(states, len(self._ways))
+        self._fill()
+        for done, each in enumerate(self._ways, 1):
+            left = len(self._ways) - done
+            states = undominated(sorted(self._next(states, each, left)))
+            if len(states) > STATES:
+                states = sorted(sorted(states, key=self._priced)[:STATES])
+            self._complete(states, left)
+        self._fill()
+        if self._found is None:
+            return None
+        return tuple(number for _, number in sorted(zip(self._order, self._found, strict=True)))
 
-    def _changes(self, each: Sequence[Way], base: Way, least: int) -> list[tuple[int, Way]]:
-        r, t, cost, rank = base
-        return [
-            (self._priced(way) - least, (way[0] - r, way[1] - t, way[2] - cost, way[3] - rank))
-            for way in each
-        ]
-
-    def _stages(self, groups: Sequence[tuple[list[tuple[int, Way]], int]]) -> list[_Stage]:
-        """The core's order, by regret; made from its end, since a stage looks at later ones."""
-        core = [
-            (min(regret for regret, way in changes if any(way)), number)
-            for number, (changes, _) in enumerate(groups)
-            if len(changes) > 1
-        ]
-        more_room, less_room, more_tmp, less_tmp = self.room_price, NEVER, self.tmp_price, NEVER
-        rest = 0
-        stages = []
-        for least, number in sorted(core, reverse=True):
-            changes, own = groups[number]
-            stages.append(
-                _Stage(
-                    changes=changes,
-                    regret=least,
-                    rest=rest,
-                    more_room=more_room,
-                    less_room=less_room,
-                    more_tmp=more_tmp,
-                    less_tmp=less_tmp,
-                )
-            )
-            rest += own
-            for regret, (room, tmp, _, _) in changes:
-                if room > 0:
-                    more_room = min(more_room, regret // room)
-                elif room < 0:
-                    less_room = min(less_room, regret // -room)
-                if tmp > 0:
-                    more_tmp = min(more_tmp, regret // tmp)
-                elif tmp < 0:
-                    less_tmp = min(less_tmp, regret // -tmp)
-        return stages[::-1]
-
-    def passes(self, start: State, width: int) -> bool:
-        """Look for a better solution; whether there is nothing more to look for."""
-        states = [start]
-        whole = True
-        for stage in self.stages:
-            if not states or self.bound + stage.regret > self.cost:
-                break
-            self.steps += len(states) * len(stage.changes)
-            if self.steps > STEPS:
-                return True
-            states = undominated(sorted(self._next(states, stage)))
-            if len(states) > width:
-                states = sorted(states, key=_by_bound)[:width]
-                whole = False
-        return whole
-
-    def _next(self, states: Sequence[State], stage: _Stage) -> list[State]:
-        room, tmp, room_price, tmp_price = self.room, self.tmp, self.room_price, self.tmp_price
-        offset = self._priced((room, tmp, 0, 0)) + stage.rest
-        found = []
-        for regret, (more_r, more_t, more_cost, more_rank) in stage.changes:
-            if self.bound + regret > self.cost:
-                continue
-            for r, t, cost, rank, _ in states:
-                r, t, cost = r + more_r, t + more_t, cost + more_cost
-                by_room = (r - room) * stage.less_room if r > room else (room - r) * stage.more_room
-                by_tmp = (t - tmp) * stage.less_tmp if t > tmp else (tmp - t) * stage.more_tmp
-                bound = cost + room_price * r + tmp_price * t - offset
-                bound += by_room if by_room > by_tmp else by_tmp
-                if bound <= self.cost:
-                    found.append((r, t, cost, rank + more_rank, bound))
-                    self.consider(r, t, cost, rank + more_rank)
+    def _next(self, states: Sequence[_State], ways: Sequence[Way], left: int) -> list[_State]:
+        """Every state with every option, as far as it can still become better by CLOSE."""
+        room, tmp = self._room, self._tmp
+        by_room, by_tmp = self._prices
+        most = self._cost - CLOSE - self._least[left] + by_room * room + by_tmp * tmp
+        found: list[_State] = []
+        for more_room, more_tmp, more_cost, number in ways:
+            for r, t, cost, chosen in states:
+                new = (r + more_room, t + more_tmp, cost + more_cost, (*chosen, number))
+                if new[2] + by_room * new[0] + by_tmp * new[1] <= most:
+                    found.append(new)
         return found
 
-    def consider(self, room: int, tmp: int, cost: int, rank: int) -> None:
-        """Remember a solution that keeps the capacities and is better than the best."""
-        if room <= self.room and tmp <= self.tmp and (cost, rank) < (self.cost, self.rank):
-            self.cost, self.rank = cost, rank
+    def _complete(self, states: Sequence[_State], left: int) -> None:
+        """Each state with what the relaxation takes of the rest: the best of them may be better."""
+        rest = self._rests[left]
+        for r, t, cost, chosen in states:
+            fits = r + rest[0] <= self._room and t + rest[1] <= self._tmp
+            if fits and cost + rest[2] < self._cost:
+                self._cost, self._found = cost + rest[2], (*chosen, *rest[3])
 
+    def _fill(self) -> None:
+        """Better the best known by single exchanges, until none is left that does."""
+        if self._found is None:
+            return
+        now = list(self._found)
+        taken = [
+            next(way for way in each if way[3] == number)
+            for each, number in zip(self._ways, now, strict=True)
+        ]
+        room, tmp, cost = (sum(way[part] for way in taken) for part in range(3))
+        for _ in now:
+            before = cost
+            for at, each in enumerate(self._ways):
+                r, t, c, _ = taken[at]
+                for way in each:
+                    fits = room - r + way[0] <= self._room and tmp - t + way[1] <= self._tmp
+                    if fits and way[2] < c:
+                        room, tmp, cost = room - r + way[0], tmp - t + way[1], cost - c + way[2]
+                        (r, t, c, now[at]), taken[at] = way, way
+            if cost == before:
+                break
+        self._cost, self._found = cost, tuple(now)
 
-def _by_bound(state: State) -> int:
-    return state[4]
+    def _priced(self, way: Way | _State) -> int:
+        return way[2] + self._prices[0] * way[0] + self._prices[1] * way[1]
+
+    def _regret(self, ways: Sequence[Way]) -> int:
+        """What the second best option costs more than the best, at the prices."""
+        priced = sorted(map(self._priced, ways))
+        return priced[1] - priced[0] if len(priced) > 1 else 0

@@ -24,7 +24,7 @@ ROUNDS = 24
 Way = tuple[int, int, int, int]
 """An option: bytes of room, bytes of /tmp, cost, rank (what the rank is, is the caller's)."""
 
-AnyWay = TypeVar("AnyWay", bound="tuple[int, ...]")
+AnyWay = TypeVar("AnyWay", bound="tuple[int, int, int, object]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +62,7 @@ def undominated(ways: Iterable[AnyWay]) -> list[AnyWay]:
 
 
 def relaxation(ways: Sequence[Sequence[Way]], room: int, tmp: int) -> Relaxed | None:
-    """The linear relaxation with the price of /tmp that gives the highest bound; None: there is no solution.
+    """The linear relaxation with the price of /tmp that gives the highest bound; None: no solution.
 
     As a function of that price the bound is concave and made of lines, one for each solution: the
     next price to try is where the lines left and right of the top meet.
@@ -101,7 +101,8 @@ def _priced(ways: Sequence[Sequence[Way]], room: int, price: int) -> Relaxed | N
     if left < 0:
         return None
     steps.sort(key=_by_slope)
-    part, now, then = 0, (0, 0, 0, 0), (0, 0, 0, 0)
+    part = Fraction(0)
+    now = then = (0, 0, 0, 0)
     slope = 0
     for _, number, now, then in steps:
         size = then[0] - now[0]
@@ -125,7 +126,7 @@ def _by_slope(step: tuple[float, int, Way, Way]) -> tuple[float, int]:
 
 
 def _hull(ways: Sequence[Way], price: int) -> list[Way]:
-    """The corners of the lower convex hull of room and priced cost, from least room to least cost."""
+    """Corners of the lower convex hull of room and priced cost, from least room to least cost."""
     hull: list[Way] = []
     costs: list[int] = []
     for way in ways:

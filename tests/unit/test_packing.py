@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.limits import megabytes
-from overflow.packing import Choice, Load, smallest, everything, packed_plan, settle
+from overflow.packing import Choice, Load, everything, packed_plan, settle, smallest
 from overflow.plan import TURN_ON, Outcome, Strategy, Where
 from tests.unit.builders import limits, plan_of
 

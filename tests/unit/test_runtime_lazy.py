@@ -5,24 +5,22 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
-import shutil
 import sys
 import threading
 from importlib import machinery, metadata
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from overflow.runtime import lazy, paths, ready, unpack
-from overflow.runtime.manifest import INFO_FOLDER, PACKED_FOLDER, Group, Manifest, Wheel
+from overflow.runtime.manifest import INFO_FOLDER, PACKED_FOLDER, Group, Manifest
 from overflow.runtime.ready import InstallError
 from tests.unit.builders import write
 from tests.unit.test_runtime_unpack import packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     Placed = Callable[[], list[str]]
 
@@ -262,26 +260,3 @@ def test_a_group_of_another_build_is_not_taken_for_ours(placed: Placed, overflow
     write(overflow / "0-one", {"lzone/__init__.py": "x = 'old'", ready.MARKER: "0" * 64})
     assert importlib.import_module("lzone").x == 1
     assert (overflow / "0-one/lzmod.py").exists()
-
-
-def test_wheels_are_fetched_and_marked(
-    tmp_path: Path, overflow: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By fetch.py, whatever that does: it fills the folder aside."""
-    fetch = ModuleType("overflow.runtime.fetch")
-
-    def fill(group: Group, folder: str) -> None:
-        Path(folder).mkdir()
-        assert folder == f"{overflow}/0-w.work"
-        shutil.copyfile(__file__, f"{folder}/{group.name}.py")
-
-    fetch.fetch = fill  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "overflow.runtime.fetch", fetch)
-    monkeypatch.setattr(sys.modules["overflow.runtime"], "fetch", fetch, raising=False)
-    group = Group(
-        name="0-w", size=1, sha256="1" * 64, wheels=(Wheel(url="u", sha256="2" * 64, size=1),)
-    )
-    overflow.mkdir()
-    unpack.place(group, f"{overflow}/0-w", "/nowhere")
-    assert ready.is_marked(f"{overflow}/0-w", group.sha256)
-    assert (overflow / "0-w/0-w.py").exists()
