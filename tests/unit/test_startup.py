@@ -16,6 +16,7 @@ from overflow.recorder import Recorder
 from overflow.startup import (
     COMPILING,
     EXECUTING,
+    FINDING,
     Recording,
     Seconds,
     Subject,
@@ -80,6 +81,7 @@ def test_after_a_problem_the_rest_is_read(subject: Subject) -> None:
     assert found.start["_vendor/b.py"].compile == pytest.approx(100 * COMPILING)
     assert found.start["_vendor/a/native.abi3.so"].compile == 0
     assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.overhead == pytest.approx(0.75 + 2 * FINDING)
     assert found.note.startswith("the handler could not be imported here")
     assert len(found.note) < 400
 
@@ -89,6 +91,7 @@ def test_what_cannot_be_run_is_read(subject: Subject) -> None:
     own = {"a/__init__.py", "a/native.abi3.so", "b.py", "d.py", "e.py"}
     assert found.start.keys() == {"app.py", *(f"_vendor/{path}" for path in own)}
     assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.overhead == pytest.approx(6 * FINDING)
     assert found.note.endswith("as asked")
 
 
