@@ -39,6 +39,8 @@ class Relaxed:
     tmp: Fraction
     cost: Fraction
     """Before rounding, without the prices."""
+    split: int | None
+    """The group of which an option is taken in part."""
 
 
 def undominated(ways: Iterable[AnyWay]) -> list[AnyWay]:
@@ -103,12 +105,12 @@ def _priced(ways: Sequence[Sequence[Way]], room: int, price: int) -> Relaxed | N
     steps.sort(key=_by_slope)
     part = Fraction(0)
     now = then = (0, 0, 0, 0)
-    slope = 0
+    slope, split = 0, None
     for _, number, now, then in steps:
         size = then[0] - now[0]
         if size > left:
             slope = (now[2] - then[2] + price * (now[1] - then[1])) // size
-            part = Fraction(left, size)
+            part, split = Fraction(left, size), number
             break
         base[number] = then
         left -= size
@@ -118,6 +120,7 @@ def _priced(ways: Sequence[Sequence[Way]], room: int, price: int) -> Relaxed | N
         tmp_price=price,
         tmp=sum(way[1] for way in base) + part * (then[1] - now[1]),
         cost=sum(way[2] for way in base) + part * (then[2] - now[2]),
+        split=split,
     )
 
 
