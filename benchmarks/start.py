@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from benchmarks import origin, peer, plain, started, warm
 from benchmarks.app import APPS
 from benchmarks.scene import NoBundle, build, empty_tmp, one_cpu, scene, start
-from benchmarks.started import AUTO, DEFER_BUILTIN, DEFER_UV, FLOOR, NEAREST, ORIGIN, PACK, Started
+from benchmarks.started import AUTO, DEFER_UV, FLOOR, NEAREST, ORIGIN, PACK, Started
 from benchmarks.table import Outcome
-from overflow.runtime.manifest import INSTALLER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,19 +25,11 @@ if TYPE_CHECKING:
     from benchmarks.scene import Scene, Task
 
 
-def _builtin(scene: Scene, folder: Path, app: App) -> Task:
-    task = build(scene, folder, app, ("--strategy", "defer", "--installer", "builtin"))
-    if (task.bundle / INSTALLER_FILE).exists():
-        raise NoBundle("asked for the built-in installer, it came with uv")
-    return task
-
-
-UNLIMITED = ("--trim", "none", "--threshold-mb", "4000", "--limit-mb", "4000")
+UNLIMITED = ("--threshold-mb", "4000", "--limit-mb", "4000")
 
 CONTENDERS: Mapping[str, Callable[[Scene, Path, App], Task]] = {
     ORIGIN: origin.build,
-    DEFER_UV: partial(build, options=("--strategy", "defer", "--installer", "uv")),
-    DEFER_BUILTIN: _builtin,
+    DEFER_UV: partial(build, options=("--strategy", "defer")),
     PACK: partial(build, options=("--strategy", "pack")),
     AUTO: partial(build, options=("--strategy", "auto")),
     NEAREST: peer.build,
