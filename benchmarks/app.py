@@ -43,4 +43,4 @@ APPS = {
     "django": App(folder=HERE / "apps" / "django", handler="app:application"),
     "image": App(folder=HERE / "apps" / "image", handler="app:handler", interface="function"),
 }
-"""The first three are started with every contender; to all of them, predictions are held."""
+"""The first three are started with every contender."""
