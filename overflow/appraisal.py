@@ -98,6 +98,11 @@ class Appraisal:
             for at, crate in self.crates(choice).items()
         )
 
+    def waiting(self, choice: Choice) -> frozenset[str]:
+        """Names of the distributions that are lazy."""
+        lazy = (self.groups[at] for at in choice if self._provides[at] is not None)
+        return frozenset[str]().union(*lazy)
+
     def info(self, choice: Choice) -> dict[str, bytes]:
         """dist-info of what is lazy, by path in the bundle: it is asked for before the rest."""
         lazy = [at for at in sorted(choice) if self._provides[at] is not None]
@@ -160,15 +165,14 @@ class Appraisal:
         estimate = NATIVE * native + OTHER * (size - native) + BYTECODE * guessed
         crate = self._crates.get(at)
         unpacked = crate.unpacked if crate else size + guessed
-        imported = self._is_imported(at)
         seconds = unpacking(unpacked, len(files) + len(self._modules(at)))
+        waits = self._provides[at] is not None and not self._is_imported(at)
         return Load(
             vendored=size + bytecode,
             packed=(crate.size if crate else int(estimate)) + self._entry(at),
             unpacked=unpacked,
-            imported=imported,
             movable=self.can_pack and UNOWNED not in self.groups[at],
-            seconds=seconds if imported else seconds * IDLE,
+            seconds=seconds * IDLE if waits else seconds,
         )
 
     def _entry(self, at: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
@@ -11,7 +10,7 @@ from overflow.bytecode import TASK, cached_name
 from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.limits import MARGIN, TMP_HEADROOM
-from overflow.packing import Choice, everything, fastest, nothing, packed_plan, settle, smallest
+from overflow.packing import Choice, everything, packed_plan, settle
 from overflow.plan import Outcome, Placement, Plan, Strategy, Where, decide
 
 if TYPE_CHECKING:
@@ -25,10 +24,12 @@ if TYPE_CHECKING:
     from overflow.handler import Handler
     from overflow.limits import Limits
     from overflow.measure import Distribution, Measurement
-    from overflow.packing import Chooser
     from overflow.startup import Recording
     from overflow.target import Target
     from overflow.tree import Tree
+
+
+ON_IMPORT = "unpacked on first import"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +69,21 @@ class Question:
     lazy: bool
 
     @property
+    def threshold(self) -> int:
+        """Bytes up to which nothing overflows."""
+        return min(self.limits.threshold, self.limits.limit)
+
+    @property
     def most(self) -> int:
         """Bytes that a bundle is to have at most where something is packed."""
         if self.strategy is Strategy.AUTO:
             return max(0, self.limits.limit - MARGIN)
-        return min(self.limits.threshold, self.limits.limit)
+        return self.threshold
+
+    @property
+    def tmp(self) -> int:
+        """Bytes of /tmp that can be put to use."""
+        return int(self.limits.tmp / TMP_HEADROOM)
 
 
 def answer(
@@ -127,25 +138,22 @@ def pack(
     )
     own = _own_bytecode(materials, plain, question.target)
     used = question.project_size + plain.size
-    chooser = _chooser(question, used + materials.measurement.size)
+    size = used + materials.measurement.size
+    if size <= question.threshold:
+        # Nothing overflows for want of room for bytecode: that gets what is left.
+        own = own if size + _total(own) <= question.most else {}
+        scales = _scales(question, materials, groups, with_bytecode=False)
+        scales.weigh(frozenset())
+        return _packed(question, scales, frozenset(), verdicts, own)
     scales = _scales(question, materials, groups, with_bytecode=True)
-    choice = settle(scales, question.most - used - _total(own), chooser)
+    choice = settle(scales, question.most - used - _total(own), tmp=question.tmp)
     if choice is None:
         own = {}
         scales = _scales(question, materials, groups, with_bytecode=False)
-        choice = settle(scales, question.most - used, chooser)
+        choice = settle(scales, question.most - used, tmp=question.tmp)
     if choice is None:
-        choice = settle(scales, question.limits.limit - used, chooser)
+        choice = settle(scales, question.limits.limit - used, tmp=question.tmp)
     return _packed(question, scales, choice, verdicts, own)
-
-
-def _chooser(question: Question, size: int) -> Chooser:
-    """The rule of the strategy, for so many bytes without bytecode."""
-    if question.strategy is not Strategy.AUTO:
-        return smallest
-    if size <= min(question.limits.threshold, question.limits.limit):
-        return nothing
-    return partial(fastest, tmp=int(question.limits.tmp / TMP_HEADROOM))
 
 
 def _scales(
@@ -208,7 +216,7 @@ def _packed(
     plan = Plan(
         outcome=Outcome.FITS,
         strategy=question.strategy,
-        placements=_placements(scales, crates, verdicts),
+        placements=_placements(scales, choice, verdicts),
         project_size=question.project_size,
         support_size=generated.size,
         limits=question.limits,
@@ -222,9 +230,11 @@ def _packed(
 
 
 def _placements(
-    scales: Appraisal, crates: Sequence[Crate], verdicts: Mapping[str, Verdict]
+    scales: Appraisal, choice: Choice, verdicts: Mapping[str, Verdict]
 ) -> tuple[Placement, ...]:
+    crates = scales.crates(choice).values()
     compressed = {name: size for crate in crates for name, size in crate.parts.items()}
+    waiting = scales.waiting(choice)
     return tuple(
         Placement(
             name=one.name,
@@ -232,6 +242,7 @@ def _placements(
             size=one.size,
             where=Where.PACKED if one.name in compressed else Where.VENDORED,
             verdict=verdicts[one.name],
+            note=ON_IMPORT if one.name in waiting else "",
             compressed=compressed.get(one.name, 0),
         )
         for one in scales.measurement.distributions

@@ -52,11 +52,11 @@ def optimum(choices: Sequence[Sequence[Option]], *, room: int, tmp: int) -> tupl
     """The number of the option for each group; None where none keep both capacities (bytes).
 
     Seconds are rounded to microseconds. The same answer for the same input. Exact to less than
-    CLOSE, unless STATES are not enough.
+    CLOSE, unless WORK is not enough. Of options that cost the same, the one with fewer bytes of
+    /tmp is taken.
     """
     ways = [
-        [(one.room, one.tmp, round(one.seconds * MICROSECONDS) * ONE, at) for at, one in group]
-        for group in (list(enumerate(each)) for each in choices)
+        [(one.room, one.tmp, _cost(one), at) for at, one in enumerate(each)] for each in choices
     ]
     # /tmp is seldom scarce: without it the problem is much smaller, and its answer often keeps it.
     free = _solve([[(r, 0, cost, at) for r, _, cost, at in each] for each in ways], room, 0)
@@ -65,6 +65,10 @@ def optimum(choices: Sequence[Sequence[Option]], *, room: int, tmp: int) -> tupl
     if sum(each[at].tmp for each, at in zip(choices, free, strict=True)) <= tmp:
         return free
     return _solve(ways, room, tmp)
+
+
+def _cost(one: Option) -> int:
+    return round(one.seconds * MICROSECONDS) * ONE + one.tmp
 
 
 def _solve(groups: Sequence[Sequence[Way]], room: int, tmp: int) -> tuple[int, ...] | None:

@@ -1,15 +1,8 @@
-"""Packing: which groups are carried compressed, so that least is unpacked at a cold start.
-
-What start-up does not import leaves the unpacked part of the bundle first; then, exactly, those
-groups that save enough room and have the fewest bytes to unpack.
-"""
+"""Packing: which groups are carried compressed, so that a cold start takes the least."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from overflow.limits import in_megabytes
@@ -18,9 +11,6 @@ from overflow.plan import TURN_ON, Outcome, Plan, Where, remedies, within_tmp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-MOST_STEPS = 200_000
-"""Of the search. Beyond it, the best that was found is taken: cases made to be hard get there."""
 
 UNBOUNDED = 1 << 62
 
@@ -38,10 +28,9 @@ class Load:
     """In the bundle, compressed, with what the manifest says of it."""
     unpacked: int
     """In /tmp, where it is packed."""
-    imported: bool
     movable: bool
     """Whether it may be packed at all."""
-    seconds: float = 0.0
+    seconds: float
     """What packing it adds to a cold start (costs.py)."""
 
     @property
@@ -60,16 +49,13 @@ class Scales(Protocol):
         """Find out what this choice takes; False where that was known."""
 
 
-Chooser = Callable[["Sequence[Load]", int], "Choice | None"]
-
-
-def settle(scales: Scales, room: int, choose: Chooser) -> Choice | None:
+def settle(scales: Scales, room: int, *, tmp: int) -> Choice | None:
     """The choice by exact sizes; None where all that may be packed is, and it is too much.
 
     Each turn weighs at least one more group, so it comes to an end.
     """
     while True:
-        choice = choose(scales.loads(), room)
+        choice = choose(scales.loads(), room, tmp=tmp)
         tried = everything(scales.loads()) if choice is None else choice
         if not scales.weigh(tried):
             return choice
@@ -80,12 +66,7 @@ def everything(loads: Sequence[Load]) -> Choice:
     return frozenset(at for at, load in enumerate(loads) if load.movable and load.saving > 0)
 
 
-def nothing(loads: Sequence[Load], room: int) -> Choice:  # noqa: ARG001 - a Chooser
-    """All stays unpacked, although bytecode may not have all the room that it could use."""
-    return frozenset()
-
-
-def fastest(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
+def choose(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
     """The groups to pack so that all fit into `room` and the start takes least (optimum.py).
 
     tmp: bytes of /tmp. Where that is what is too little, the choice is made without heeding it:
@@ -99,54 +80,10 @@ def fastest(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
         ]
         for at, load in enumerate(loads)
     ]
-    found = optimum(ways, room=room, tmp=tmp) or optimum(ways, room=room, tmp=UNBOUNDED)
+    found = optimum(ways, room=room, tmp=tmp)
+    if found is None:
+        found = optimum(ways, room=room, tmp=UNBOUNDED)
     return None if found is None else frozenset(at for at, way in enumerate(found) if way)
-
-
-def smallest(loads: Sequence[Load], room: int) -> Choice | None:
-    """The groups to pack so that all fit into `room`; None where none are enough."""
-    needed = sum(load.vendored for load in loads) - room
-    able = everything(loads)
-    idle = [at for at in sorted(able) if not loads[at].imported]
-    if sum(loads[at].saving for at in idle) >= needed:
-        return _cheapest(loads, idle, needed)
-    needed -= sum(loads[at].saving for at in idle)
-    busy = [at for at in sorted(able) if loads[at].imported]
-    if sum(loads[at].saving for at in busy) < needed:
-        return None
-    return frozenset(idle) | _cheapest(loads, busy, needed)
-
-
-def _cheapest(loads: Sequence[Load], able: Sequence[int], needed: int) -> Choice:
-    """Of these, those that save `needed` with the fewest bytes to unpack: branch and bound.
-
-    Sorted by bytes unpacked for each byte saved, so that the first way down is the greedy one and
-    a fraction of the next group bounds what any choice from there can reach.
-    """
-    order = sorted(able, key=lambda at: (loads[at].unpacked / loads[at].saving, at))
-    saved = [0, *accumulate(loads[at].saving for at in order)]
-    spent = [0, *accumulate(loads[at].unpacked for at in order)]
-    best: tuple[float, Choice] = (float("inf"), frozenset(order))
-    pending: list[tuple[int, int, int, tuple[int, ...]]] = [(0, needed, 0, ())]
-    for _ in range(MOST_STEPS):
-        if not pending:
-            break
-        at, missing, cost, taken = pending.pop()
-        if missing <= 0:
-            best = min(best, (cost, frozenset(taken)), key=lambda one: one[0])
-            continue
-        end = bisect_left(saved, saved[at] + missing)
-        if end >= len(saved):
-            continue
-        over = saved[end] - saved[at] - missing
-        one = loads[order[end - 1]]
-        bound = cost + spent[end] - spent[at] - over * one.unpacked / one.saving
-        if bound >= best[0]:
-            continue
-        this = loads[order[at]]
-        pending.append((at + 1, missing, cost, taken))
-        pending.append((at + 1, missing - this.saving, cost + this.unpacked, (*taken, order[at])))
-    return best[1]
 
 
 def packed_plan(plan: Plan, *, most: int) -> Plan:

@@ -56,7 +56,7 @@ class Placement:
     where: Where
     verdict: Verdict
     note: str = ""
-    """Said where a public distribution stays although others leave."""
+    """Said where a public distribution stays although others leave, and of one that is lazy."""
     compressed: int = 0
     """What it takes in the bundle where it is packed, its bytecode included."""
 
@@ -74,7 +74,7 @@ class Plan:
     bytecode_size: int = 0
     """Of the bytecode that lies in the bundle beside its sources."""
     unpacked_size: int = 0
-    """What is unpacked into /tmp at cold start, with its bytecode."""
+    """What is unpacked into /tmp, with its bytecode: at cold start, or on first import."""
     bound_by: str
     """The rule that made the outcome what it is, for people."""
     remedies: tuple[str, ...] = ()

@@ -207,7 +207,7 @@ def _parts(report: Report) -> str:
     if sizes.deferred:
         rows.append(_part("Installed at cold start", sizes.deferred))
     if sizes.unpacked:
-        rows.append(_part("Unpacked at cold start", sizes.unpacked))
+        rows.append(_part("Unpacked to /tmp", sizes.unpacked))
     if sizes.overflow:
         rows.append(_part("**Everything**", sizes.total, mark="**"))
     return table(("Part", "Size", "Bytes"), (":---", "---:", "---:"), rows)

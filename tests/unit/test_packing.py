@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.limits import megabytes
-from overflow.packing import Choice, Load, everything, packed_plan, settle, smallest
+from overflow.packing import Choice, Load, choose, everything, packed_plan, settle
 from overflow.plan import TURN_ON, Outcome, Strategy, Where
 from tests.unit.builders import limits, plan_of
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from overflow.plan import Plan
 
 
-def load(size: int, packed: int, *, imported: bool = True, movable: bool = True) -> Load:
-    return Load(vendored=size, packed=packed, unpacked=size, imported=imported, movable=movable)
+def load(size: int, packed: int, *, movable: bool = True, seconds: float | None = None) -> Load:
+    cost = size / 1e3 if seconds is None else seconds
+    return Load(vendored=size, packed=packed, unpacked=size, movable=movable, seconds=cost)
 
 
 LOADS = st.lists(
@@ -31,71 +32,68 @@ LOADS = st.lists(
         vendored=st.integers(0, 60),
         packed=st.integers(0, 40),
         unpacked=st.integers(0, 60),
-        imported=st.booleans(),
         movable=st.booleans(),
+        seconds=st.integers(0, 60).map(lambda one: one / 1e3),
     ),
     max_size=8,
 )
+
+AMPLE = 1 << 40
 
 
 def taken(loads: Sequence[Load], choice: Choice) -> int:
     return sum(one.packed if at in choice else one.vendored for at, one in enumerate(loads))
 
 
-def best(loads: Sequence[Load], room: int) -> tuple[int, int] | None:
-    """Brute force: the most idle groups' room first, then the fewest bytes of busy ones."""
-    able = everything(loads)
-    idle = frozenset(at for at in able if not loads[at].imported)
-    busy = able - idle
-    fixed, free = (frozenset[int](), idle) if taken(loads, idle) <= room else (idle, busy)
+def unpacked(loads: Sequence[Load], choice: Choice) -> int:
+    return sum(loads[at].unpacked for at in choice)
+
+
+def best(loads: Sequence[Load], room: int, tmp: int) -> float | None:
+    """Brute force: the least seconds."""
+    able = sorted(everything(loads))
+    every = (frozenset(some) for n in range(len(able) + 1) for some in combinations(able, n))
     costs = [
-        sum(loads[at].unpacked for at in fixed | set(some))
-        for count in range(len(free) + 1)
-        for some in combinations(sorted(free), count)
-        if taken(loads, fixed | set(some)) <= room
+        sum(loads[at].seconds for at in some)
+        for some in every
+        if taken(loads, some) <= room and unpacked(loads, some) <= tmp
     ]
-    return (min(costs), len(costs)) if costs else None
+    return min(costs, default=None)
 
 
-@given(LOADS, st.integers(0, 300))
-def test_choice_is_that_of_brute_force(loads: list[Load], room: int) -> None:
-    choice = smallest(loads, room)
-    expected = best(loads, room)
+@given(LOADS, st.integers(0, 300), st.integers(0, 300))
+def test_choice_is_that_of_brute_force(loads: list[Load], room: int, tmp: int) -> None:
+    """Where /tmp is too small for any, as if it were not: it can be made larger."""
+    choice = choose(loads, room, tmp=tmp)
+    expected = best(loads, room, tmp)
+    if expected is None:
+        tmp, expected = AMPLE, best(loads, room, AMPLE)
     assert (choice is None) == (expected is None)
-    if choice is not None and expected is not None:
+    if choice is not None:
         assert taken(loads, choice) <= room
-        assert sum(loads[at].unpacked for at in choice) == expected[0]
+        assert unpacked(loads, choice) <= tmp
+        assert sum(loads[at].seconds for at in choice) == pytest.approx(expected)
         assert choice <= everything(loads)
 
 
 def test_nothing_is_packed_where_all_fits() -> None:
-    assert smallest([load(50, 10), load(50, 10, imported=False)], 100) == frozenset()
+    assert choose([load(50, 10), load(50, 10, seconds=0.0)], 100, tmp=AMPLE) == frozenset()
 
 
-def test_what_is_not_imported_leaves_first() -> None:
+def test_what_costs_a_start_nothing_leaves_first() -> None:
     """Although less would have to be unpacked of the other."""
-    loads = [load(60, 10), load(90, 10, imported=False)]
-    assert smallest(loads, 120) == frozenset({1})
-    assert smallest(loads, 69) == frozenset({0, 1})
+    loads = [load(60, 10), load(90, 10, seconds=0.001)]
+    assert choose(loads, 120, tmp=AMPLE) == frozenset({1})
+    assert choose(loads, 69, tmp=AMPLE) == frozenset({0, 1})
 
 
-def test_fewest_bytes_to_unpack_not_the_largest_first() -> None:
-    assert smallest([load(200, 50), load(60, 10), load(70, 10)], 280) == frozenset({1})
+def test_fewest_seconds_not_the_largest_first() -> None:
+    loads = [load(200, 50), load(60, 10), load(70, 10)]
+    assert choose(loads, 280, tmp=AMPLE) == frozenset({1})
 
 
 def test_what_may_not_be_packed_or_grows_by_it_stays() -> None:
-    assert smallest([load(60, 10, movable=False), load(5, 9)], 50) is None
-
-
-def test_five_hundred_groups_are_chosen_from() -> None:
-    """Sizes that differ as real ones do; the search must not run away on them."""
-    loads = [
-        load(1000 + 7919 * at % 100_003, (1000 + 7919 * at % 100_003) // 3) for at in range(500)
-    ]
-    room = sum(one.vendored for one in loads) * 2 // 3
-    choice = smallest(loads, room)
-    assert choice is not None
-    assert 0 <= room - taken(loads, choice) < 100
+    assert choose([load(60, 10, movable=False), load(5, 9)], 50, tmp=AMPLE) is None
 
 
 class Estimates:
@@ -118,14 +116,14 @@ class Estimates:
 
 def test_choice_is_settled_by_exact_sizes() -> None:
     scales = Estimates([load(60, 10), load(70, 10)], [load(60, 50), load(70, 11)])
-    assert settle(scales, 90, smallest) == frozenset({1})
+    assert settle(scales, 90, tmp=AMPLE) == frozenset({1})
     assert scales.asked[0] == frozenset({0})
 
 
 def test_too_much_is_said_of_exact_sizes() -> None:
     scales = Estimates([load(60, 30), load(70, 30)], [load(60, 20), load(70, 20)])
-    assert settle(scales, 50, smallest) == frozenset({0, 1})
-    assert settle(scales, 30, smallest) is None
+    assert settle(scales, 50, tmp=AMPLE) == frozenset({0, 1})
+    assert settle(scales, 30, tmp=AMPLE) is None
 
 
 def planned(*, alpha: float, compressed: float | None, runtime: str = "") -> Plan:

@@ -1,0 +1,99 @@
+"""Strategy `auto`: what leaves first, how full the bundle is, and real starts of what is lazy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from overflow.limits import MARGIN, MIB
+from tests.integration.test_pack import CACHED, INSTALLING, wide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.integration.conftest import Built
+    from tests.support.lambda_api import LambdaRun
+    from tests.support.projects import ProjectFolder
+
+TIGHT = ("--strategy", "auto", "--threshold-mb", "0.13", "--limit-mb", "0.25")
+"""Too little for all of the project's distributions: `big` is larger than that by itself."""
+
+APP = """
+import importlib
+import alpha
+
+def handler(event, context):
+    return {name: importlib.import_module(name).__file__ for name in event["import"]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProjectFolder:
+    found = wide(tmp_path)
+    found.write("app.py", APP)
+    return found
+
+
+def groups(built: Built) -> list[dict[str, Any]]:
+    content = json.loads((built.bundle / "_overflow/manifest.json").read_text("utf-8"))
+    found: list[dict[str, Any]] = content["groups"]
+    return found
+
+
+def test_what_start_up_does_not_import_leaves_first_and_is_lazy(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    """It counts to the byte, its dist-info and the names in the manifest included."""
+    built = build(project, *TIGHT)
+    report = built.report
+    assert report["strategy"] == "auto"
+    assert built.placements["alpha"] == "vendored"
+    assert built.placements["big"] == "packed"
+    notes = {row["name"]: row["note"] for row in report["distributions"]}
+    assert notes["big"] == "unpacked on first import"
+    assert {"big": "package"} in [one["provides"] for one in groups(built)]
+    on_disk = sum((built.bundle / path).stat().st_size for path in built.files())
+    assert on_disk == report["sizes"]["bundle_bytes"] <= 0.25 * MIB - MARGIN
+
+
+def test_without_lazy_all_is_unpacked_at_start(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    built = build(project, *TIGHT, "--no-lazy")
+    assert built.placements["big"] == "packed"
+    assert all("provides" not in one for one in groups(built))
+    assert all(row["note"] == "" for row in built.report["distributions"])
+
+
+def test_up_to_the_threshold_nothing_overflows_for_want_of_room_for_bytecode(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    first = build(project, "--strategy", "auto")
+    sizes = first.report["sizes"]
+    assert sizes["bytecode_bytes"] > 1000
+    plain = sizes["bundle_bytes"] - sizes["bytecode_bytes"]
+    limit = str((plain + MARGIN + 1000) / MIB)
+    built = build(project, "--strategy", "auto", "--threshold-mb", limit, "--limit-mb", limit)
+    assert built.report["outcome"] == "fits"
+    assert set(built.placements.values()) == {"vendored"}
+    assert built.report["sizes"]["bytecode_bytes"] <= 1000
+
+
+@pytest.mark.pypi
+def test_cold_and_warm_under_the_real_client(
+    start: Callable[..., LambdaRun], build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    bundle = build(project, *TIGHT).bundle
+    event = {"import": ["alpha", "big"]}
+    cold = start(bundle, [event, event])
+    assert cold.init_error is None, cold.log
+    assert INSTALLING not in cold.log
+    assert cold.log.count("on first import in ") == 1
+    assert "/_vc_deps_overflow/" in cold.responses[0]["big"]
+    warm = start(bundle, [event])
+    assert "on first import" not in warm.log
+    assert CACHED not in warm.log
+    assert warm.responses[0] == cold.responses[0] == cold.responses[1]
