@@ -182,14 +182,7 @@ def record(
     known = _heard(subject, recall.get(key))
     if known is not None:
         return known
-    places = {
-        "root": str(folder / "task"),
-        "site": str(subject.measurement.root),
-        "runtime": str(folder / "runtime"),
-        "cache": str(cache / "code"),
-        "output": str(folder / "imported.json"),
-    }
-    _prepare(folder, subject.project, cache / "code")
+    places = _prepare(folder, subject, cache / "code")
     done = _run_recorder(python, {**wanted, **places}, folder, passed)
     said = _read(folder / "imported.json")
     heard = _heard(subject, said)
@@ -200,11 +193,19 @@ def record(
     return heard
 
 
-def _prepare(work: Path, project: Tree, cache: Path) -> None:
-    _copy(project, work / "task")
+def _prepare(work: Path, subject: Subject, cache: Path) -> dict[str, str]:
+    """Make what the recorder needs; gives where it is."""
+    _copy(subject.project, work / "task")
     _write_runtime(work / "runtime" / "_overflow")
     for folder in (work / "home", work / "tmp", cache):
         folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "root": str(work / "task"),
+        "site": str(subject.measurement.root),
+        "runtime": str(work / "runtime"),
+        "cache": str(cache),
+        "output": str(work / "imported.json"),
+    }
 
 
 def _run_recorder(
