@@ -24,9 +24,11 @@ TIGHT = ("--strategy", "auto", "--threshold-mb", "0.13", "--limit-mb", "0.25")
 APP = """
 import importlib
 import alpha
+from importlib.metadata import version
 
 def handler(event, context):
-    return {name: importlib.import_module(name).__file__ for name in event["import"]}
+    versions = {f"{name} version": version(name) for name in event["import"]}
+    return versions | {name: importlib.import_module(name).__file__ for name in event["import"]}
 """
 
 
@@ -57,6 +59,18 @@ def test_what_start_up_does_not_import_leaves_first_and_is_lazy(
     assert {"big": "package"} in [one["provides"] for one in groups(built)]
     on_disk = sum((built.bundle / path).stat().st_size for path in built.files())
     assert on_disk == report["sizes"]["bundle_bytes"] <= 0.25 * MIB - MARGIN
+
+
+def test_what_is_not_imported_leaves_although_more_of_it_would_be_unpacked(
+    build: Callable[..., Built], project: ProjectFolder
+) -> None:
+    """Either of the two would make room enough: `little` is a fifth of `big`."""
+    project.write("app.py", APP.replace("import alpha", "import alpha, little"))
+    sizes = build(project, "--strategy", "auto").report["sizes"]
+    limit = str((sizes["bundle_bytes"] - 30_000 + MARGIN) / MIB)
+    built = build(project, *TIGHT[:-1], limit)
+    assert built.placements["big"] == "packed"
+    assert built.placements["little"] == "vendored"
 
 
 def test_without_lazy_all_is_unpacked_at_start(
@@ -93,6 +107,7 @@ def test_cold_and_warm_under_the_real_client(
     assert INSTALLING not in cold.log
     assert cold.log.count("on first import in ") == 1
     assert "/_vc_deps_overflow/" in cold.responses[0]["big"]
+    assert cold.responses[0]["big version"] == "1.0", "asked before it is there"
     warm = start(bundle, [event])
     assert "on first import" not in warm.log
     assert CACHED not in warm.log
