@@ -7,7 +7,6 @@ sizes are estimates until a choice is weighed; then what that choice asks for is
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from overflow.bytecode import TASK, Compiled, Compiler, cached_name
 from overflow.costs import IDLE, unpacking
 from overflow.crate import Crate, Item, write_crate
+from overflow.grouping import LONGEST_NAME, folder_name
 from overflow.measure import UNOWNED
 from overflow.packing import Choice, Load
 from overflow.provides import provides
@@ -35,8 +35,6 @@ of examples/flask. They say what is weighed first, and no more: the plan has exa
 
 MANIFEST_ENTRY = 180
 """At most so many bytes of the manifest are a group's, beside its name."""
-
-LONGEST_NAME = 100
 
 LONGEST_KIND = 32
 """At most so many bytes of the manifest stand beside a name that a group provides."""
@@ -246,9 +244,7 @@ class Appraisal:
         return cached_name(name.removeprefix(f"{TASK}/"), self.tag)
 
     def _folder_of(self, at: int) -> str:
-        """A name for the group that is one of a file: projects choose those of distributions."""
-        first = re.sub(r"[^a-z0-9-]", "-", min(self.groups[at]))[: LONGEST_NAME - 10]
-        return f"{at}-{first}"
+        return folder_name(at, self.groups[at])
 
     def _pack(self, at: int, compiled: Mapping[str, Compiled]) -> Crate:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -46,11 +46,18 @@ class Verdict:
     """sha256 of each locked wheel that the target accepts, sorted; only of public ones."""
     wheel: LockedWheel | None = None
     """That one of them which is installed, if it can be fetched by its URL."""
+    obstacle: str = ""
+    """Why it cannot be installed at cold start although it is public."""
 
     @property
     def is_public(self) -> bool:
-        """Whether it may be deferred at all."""
+        """Whether a public index has it."""
         return self.visibility is Visibility.PUBLIC
+
+    @property
+    def can_leave(self) -> bool:
+        """Whether it may be deferred at all."""
+        return self.is_public and not self.obstacle
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""Decision: the plan of a bundle, and the files that this plan needs beside the project's."""
+"""Decision: the plan of a bundle, and the files that this plan needs beside the project's.
+
+Of strategies `pack` and `auto`; `defer` is in deferral.py.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.limits import MARGIN, TMP_HEADROOM
 from overflow.packing import Choice, everything, packed_plan, settle
-from overflow.plan import Outcome, Placement, Plan, Strategy, Where, decide
+from overflow.plan import Outcome, Placement, Plan, Strategy, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from overflow.crate import Crate
     from overflow.grouping import Group
     from overflow.handler import Handler
+    from overflow.installer import InstalledBy
     from overflow.limits import Limits
     from overflow.measure import Distribution, Measurement
     from overflow.report import Prediction
@@ -71,6 +75,8 @@ class Question:
     strategy: Strategy
     runtime_install: bool
     lazy: bool
+    installed_by: InstalledBy
+    """Who installs what `defer` defers."""
 
     @property
     def threshold(self) -> int:
@@ -86,41 +92,6 @@ class Question:
     def tmp(self) -> int:
         """Bytes of /tmp that can be put to use."""
         return int(self.limits.tmp / TMP_HEADROOM)
-
-
-def answer(
-    question: Question,
-    distributions: Sequence[Distribution],
-    verdicts: Mapping[str, Verdict],
-    search_folders: Callable[[Distribution], frozenset[str]],
-) -> Decision:
-    """Decide; search_folders: where a distribution's shared objects look for others.
-
-    Public distributions leave together, so only private ones are asked that.
-    """
-
-    def generated(names: Collection[str]) -> Generated:
-        deferred = [one for one in distributions if one.name in names]
-        return generate(
-            target=question.target, handler=question.handler, deferred=deferred, verdicts=verdicts
-        )
-
-    def searched(distribution: Distribution) -> frozenset[str]:
-        if verdicts[distribution.name].is_public:
-            return frozenset()
-        return search_folders(distribution)
-
-    plan = decide(
-        distributions,
-        verdicts=verdicts,
-        groups=group(distributions, searched),
-        project_size=question.project_size,
-        support_of=lambda names: generated(names).size,
-        limits=question.limits,
-        strategy=question.strategy,
-        runtime_install=question.runtime_install,
-    )
-    return Decision(plan=plan, generated=generated({place.name for place in plan.deferred}))
 
 
 def pack(

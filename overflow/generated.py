@@ -57,7 +57,7 @@ def generate(
     groups: tuple[Group, ...] = (),
     info: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Generated:
-    """What a bundle needs that defers these distributions, or has these groups packed, if any.
+    """What a bundle needs from which uv installs these distributions, or which has these groups.
 
     info: dist-info of those of the groups that are lazy, by path in the bundle.
     """

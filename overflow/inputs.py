@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from overflow.errors import InputFault
+from overflow.installer import InstalledBy
 from overflow.limits import (
     TMP_DEFAULT_MB,
     TMP_MAXIMUM_MB,
@@ -33,6 +35,8 @@ VERCEL_TMP = "MAXIMISE_TMP_SPACE"
 """Two variables of Vercel's Python runtime, honoured as they were there."""
 
 
+Chosen = TypeVar("Chosen", Strategy, InstalledBy)
+
 Given = Mapping[str, "str | list[str] | None"]
 """Options by key, as argparse has them; None where not given."""
 
@@ -45,6 +49,8 @@ class Inputs:
     output: Path | None
     """None for a plan, which writes nothing."""
     strategy: Strategy
+    installer: InstalledBy
+    """Who installs at cold start what `defer` leaves out."""
     limits: Limits
     runtime_install: bool
     start_record: bool
@@ -82,7 +88,8 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=_strategy(one["strategy"]),
+        strategy=_choice(Strategy, "--strategy", one["strategy"]),
+        installer=_choice(InstalledBy, "--installer", one["installer"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
@@ -137,12 +144,12 @@ def _is_on(given: Given, environ: Mapping[str, str], variable: str) -> bool:
     return bool(given.get(key) or _switch(environ, variable))
 
 
-def _strategy(text: str) -> Strategy:
+def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:
     try:
-        return Strategy(text)
+        return kind(text)
     except ValueError:
-        known = ", ".join(one.value for one in Strategy)
-        raise _invalid("--strategy", text, f"one of {known}") from None
+        known = ", ".join(one.value for one in kind)
+        raise _invalid(flag, text, f"one of {known}") from None
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

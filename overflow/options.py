@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from overflow.installer import InstalledBy
 from overflow.limits import LIMIT_MB, THRESHOLD_MB
 from overflow.plan import Strategy
 
@@ -52,6 +53,13 @@ OPTIONS = (
         " the index at cold start, `pack` carries compressed what does not fit, fetches nothing,"
         " and adds bytecode; `auto` packs so that the start is the fastest, up to the limit, and"
         " unpacks what start-up does not import on first import only",
+    ),
+    Option(
+        flag="--installer",
+        choices=tuple(one.value for one in InstalledBy),
+        default="uv",
+        help="who installs at cold start what `defer` leaves out: `uv`, which then is in the"
+        " bundle, or `builtin`, which fetches the wheels by their URLs in uv.lock",
     ),
     Option(
         flag="--threshold-mb",

@@ -21,7 +21,8 @@ from overflow.archive import write_zip
 from overflow.bundle import write_bundle
 from overflow.bytecode import Compiler, cache_folder
 from overflow.classify import Verdict, classify, public_indexes
-from overflow.decision import Decision, Materials, Question, answer, pack
+from overflow.decision import Decision, Materials, Question, pack
+from overflow.deferral import answer
 from overflow.handler import Handler, find_handler
 from overflow.installation import Installed, Tools, install
 from overflow.limits import in_megabytes
@@ -115,6 +116,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             strategy=inputs.strategy,
             runtime_install=inputs.runtime_install,
             lazy=inputs.lazy,
+            installed_by=inputs.installer,
         )
         verdicts = _classify(inputs, installed, measurement, added)
         search_folders = partial(env.search_folders, measurement)

@@ -8,7 +8,7 @@ server may send it; but no redirect leads from https to anything else.
 from __future__ import annotations
 
 import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
 from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -92,7 +92,7 @@ class Connections:
             first, total = _content_range(response)
             data = response.read(count + 1)
             if first + len(data) != total:
-                raise _Passing("the connection was closed early")
+                raise _closed_early(connection)
             return total, data
         finally:
             _leave(connection, response)
@@ -114,7 +114,7 @@ class Connections:
                     first += len(part)
                     yield part
             if response.length or (last is not None and position < last):
-                raise _Passing("the connection was closed early")
+                raise _closed_early(connection)
         finally:
             _leave(connection, response)
 
@@ -133,19 +133,18 @@ class Connections:
         raise Unreachable("too many redirects")
 
     def _request(self, url: str, span: str) -> tuple[HTTPConnection, HTTPResponse]:
-        parts = urlsplit(url)
         headers = {"User-Agent": "overflow", **({"Range": span} if span else {})}
-        target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        connection = None
         try:
+            parts = urlsplit(url)
             connection = self._connection(parts.scheme, parts.hostname or "", parts.port)
-        except ValueError as error:
-            raise Unreachable(f"its URL is none: {error}") from error
-        try:
+            target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
             connection.request("GET", target, headers=headers)
             return connection, connection.getresponse()
         except BaseException as error:
-            connection.close()
-            if isinstance(error, (SSLCertVerificationError, ValueError)):
+            if connection is not None:
+                connection.close()
+            if isinstance(error, (SSLCertVerificationError, InvalidURL, ValueError)):
                 raise Unreachable(str(error)) from error
             raise
 
@@ -169,6 +168,11 @@ def _wait(failures: int, error: Exception) -> int:
     return failures + 1
 
 
+def _closed_early(connection: HTTPConnection) -> _Passing:
+    connection.close()  # which takes the answer for read to its end, and would be used again
+    return _Passing("the connection was closed early")
+
+
 def _leave(connection: HTTPConnection, response: HTTPResponse) -> None:
     """Be done with an answer; one that was not read to its end would be in the next one's way."""
     if not response.isclosed():
@@ -186,8 +190,12 @@ def _content_range(response: HTTPResponse) -> tuple[int, int]:
 
 
 def _redirected(url: str, location: str) -> str:
-    target = urljoin(url, location)
-    allowed = ("https",) if urlsplit(url).scheme == "https" else ("https", "http")
-    if urlsplit(target).scheme not in allowed:
+    allowed = ("https",) if url.startswith("https:") else ("https", "http")
+    try:
+        target = urljoin(url, location)
+        scheme = urlsplit(target).scheme
+    except ValueError as error:
+        raise Unreachable(f"a redirect to no URL: {error}") from error
+    if scheme not in allowed:
         raise Unreachable("a redirect away from https")
     return target

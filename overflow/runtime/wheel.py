@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import zlib
 from hashlib import sha256
+from io import UnsupportedOperation
 from typing import TYPE_CHECKING, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -61,10 +62,10 @@ class End:
         return self._position
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a position; ValueError for one before the beginning."""
+        """Go to a position; an OSError that is a ValueError for one before the beginning."""
         self._position = offset + (0, self._position, self._total)[whence]
         if self._position < 0:
-            raise ValueError("its list begins before it does")
+            raise UnsupportedOperation("its list begins before it does")
         return self._position
 
     def read(self, count: int = -1) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from overflow.errors import InputFault
 from overflow.inputs import Inputs, read_inputs
+from overflow.installer import InstalledBy
 from overflow.limits import megabytes
 from overflow.options import OPTIONS
 from overflow.plan import Strategy
@@ -35,6 +36,7 @@ def test_defaults() -> None:
         project=Path.cwd(),
         output=None,
         strategy=Strategy.DEFER,
+        installer=InstalledBy.UV,
         limits=read().limits,
         runtime_install=True,
         start_record=True,
@@ -69,6 +71,7 @@ ONE = [
     ("python", "OVERFLOW_PYTHON", "3.12"),
     ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
     ("strategy", "OVERFLOW_STRATEGY", "defer"),
+    ("installer", "OVERFLOW_INSTALLER", "builtin"),
 ]
 
 
