@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
-from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -144,7 +143,8 @@ class Connections:
         except BaseException as error:
             if connection is not None:
                 connection.close()
-            if isinstance(error, (SSLCertVerificationError, InvalidURL, ValueError)):
+            # A certificate that is not trusted is a ValueError, too (ssl).
+            if isinstance(error, (InvalidURL, ValueError)):
                 raise Unreachable(str(error)) from error
             raise
 
