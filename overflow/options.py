@@ -50,8 +50,9 @@ OPTIONS = (
         default="auto",
         help="how what does not fit is handled: `auto` carries it compressed, chosen for the"
         " fastest start, and unpacks on first import what start-up does not import; `pack` unpacks"
-        " all of it at the start; `defer`, which VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1 chooses,"
-        " too, installs every public distribution from the index at cold start",
+        " all of it at the start; `defer`, which"
+        " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1 chooses, too, installs every public"
+        " distribution from the index at cold start",
     ),
     Option(
         flag="--threshold-mb",
