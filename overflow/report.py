@@ -104,6 +104,11 @@ class Sizes:
         return self.deferred + self.unpacked
 
     @property
+    def content(self) -> int:
+        """What the project brings, wherever it goes and whatever is added to it."""
+        return self.project + self.installed
+
+    @property
     def total(self) -> int:
         """All there is when the function has started: the bundle, and what it puts into /tmp."""
         return self.bundle + self.overflow
