@@ -119,6 +119,9 @@ class Trimmed:
         return replace(self, cuts=tuple(cut for cut in self.cuts if cut.name not in names))
 
 
+NOTHING = Trimmed(level=Level.NONE)
+
+
 def cuts_of(parts: Iterable[tuple[str, Kind, int]]) -> tuple[Cut, ...]:
     """Sums of single files: the distribution, what the file is, and the bytes that went."""
     sums: dict[tuple[str, Kind], list[int]] = defaultdict(list)
