@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from overflow.errors import ExitCode, Fault
 from overflow.limits import ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
 from overflow.plan import Outcome
+from overflow.trim import NOTHING, Trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -178,6 +179,8 @@ class Report:
     """Of the build, by step."""
     prediction: Prediction | None = None
     """None where nothing is known of the start (strategy `defer`)."""
+    trimmed: Trimmed = NOTHING
+    """What went before anything was counted."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -18,7 +18,7 @@ FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 
 OUTSIDE = frozenset(
     "process uv pythons locking environment tree files measure elf resources templates archive"
-    " crate compiler bytecode watch recorder recall startup appraisal decision"
+    " crate compiler bytecode watch recorder recall startup trimming appraisal decision"
     " bundle output box console installation pipeline cli __main__ runner checkout engine native"
     " launch rest assets stored base results steps action".split()
 )
