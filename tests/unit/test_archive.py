@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from overflow import archive
 from overflow.archive import Archive, Member, write_zip
-from tests.unit.builders import write
+from tests.unit.builders import NO_CACHE, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def zipped(
         )
         for name, content in files.items()
     ]
-    written = write_zip(folder / "out.zip", members, environ=environ or {})
+    written = write_zip(folder / "out.zip", members, environ=environ or {}, cache=NO_CACHE)
     content = (folder / "out.zip").read_bytes()
     assert written == Archive(size=len(content), sha256=hashlib.sha256(content).hexdigest())
     return content
@@ -139,7 +139,7 @@ def test_file_that_is_empty_by_now_is_not_silently_missing(tmp_path: Path) -> No
     write(tmp_path, {"a": b""})
     member = Member(name="a", path=f"{tmp_path}/a", size=archive.PIECE, executable=False)
     try:
-        write_zip(tmp_path / "out.zip", [member], environ={})
+        write_zip(tmp_path / "out.zip", [member], environ={}, cache=NO_CACHE)
     except OSError:
         return
     assert unzipped((tmp_path / "out.zip").read_bytes()) == {"a": b""}
