@@ -243,8 +243,10 @@ class Appraisal:
     def _items(
         self, at: int, paths: Iterable[str], compiled: Mapping[str, Compiled]
     ) -> Sequence[Item]:
+        """The files, then their bytecode: what Python compiles has no part in how they are cut."""
         tree = self.measurement.tree
         items: list[Item] = []
+        bytecode: list[Item] = []
         for path in paths:
             source = f"{tree.root}/{path}"
             executable = path in tree.executable
@@ -254,5 +256,7 @@ class Appraisal:
             name = f"{OVERFLOW_FOLDER}/{self._folder_of(at)}/{path}"
             if (one := compiled.get(name)) is not None:
                 place = cached_name(path, self.tag)
-                items.append(Item(path=place, source=one.content, size=one.size, executable=False))
-        return items
+                bytecode.append(
+                    Item(path=place, source=one.content, size=one.size, executable=False)
+                )
+        return items + bytecode

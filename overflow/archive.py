@@ -1,9 +1,9 @@
 """Archive: function.zip, the same bytes for the same bundle, compressed on all cores.
 
 Large files are cut into pieces of one size, whatever the number of cores. Pieces are deflated on
-their own (zlib-ng lets go of the interpreter while it works) and joined: a piece but the last
-ends with a sync flush, so that together they are one valid deflate stream. Small files go together
-in batches, which are what the cache knows them by.
+their own (zlib-ng lets go of the interpreter while it works) and joined: each ends with a sync
+flush, so that together they are one valid deflate stream. Small files go together in batches, which
+are what the cache knows them by.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zlib_ng import zlib_ng
 
-from overflow.pieces import deflate
+from overflow.pieces import END, PIECE, deflate, deflate_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
     from overflow.cache import Cache
-
-PIECE = 2 * 1024 * 1024
-"""Bytes. Small enough to share one large file among cores, large enough to cost no ratio."""
 
 BATCH = 256 * 1024
 """Bytes of small files that one thread takes at a time: handing over costs as much as they do."""
@@ -174,7 +171,7 @@ def _deflate_batch(batch: list[Member], cache: Cache) -> list[_Piece]:
     for member in batch:
         with open(member.path, "rb") as stream:
             contents.append(stream.read())
-    done = contents if batch[0].stored else deflate(contents, is_last=True, cache=cache)
+    done = contents if batch[0].stored else deflate(contents, cache)
     return [
         _Piece(
             member=member,
@@ -190,7 +187,7 @@ def _deflate_batch(batch: list[Member], cache: Cache) -> list[_Piece]:
 def _deflate_part(
     member: Member, content: bytes, crc: int, *, is_last: bool, cache: Cache
 ) -> list[_Piece]:
-    data = content if member.stored else deflate([content], is_last=is_last, cache=cache)[0]
+    data = content if member.stored else deflate_part(content, cache) + (END if is_last else b"")
     return [_Piece(member=member, data=data, size=len(content), crc=crc, is_last=is_last)]
 
 
