@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from overflow.comparison import Base, KnownBase, UnknownBase
 from overflow.errors import InputFault
+from overflow.fields import read_fields
 from overflow.report import FAULT, REPORT, Failure, Report
-from overflow.wire import failure_from_json, failure_to_json, from_json, read_fields, to_json
+from overflow.wire import failure_from_json, failure_to_json, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
