@@ -19,7 +19,7 @@ from overflow import environment as env
 from overflow import locking, output
 from overflow.archive import write_zip
 from overflow.bundle import write_bundle
-from overflow.bytecode import Compiler, cache_folder
+from overflow.bytecode import Compiler
 from overflow.classify import Verdict, classify, public_indexes
 from overflow.decision import Decision, Materials, Question, answer, pack
 from overflow.handler import Handler, find_handler
@@ -78,7 +78,9 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
         locking.lock_taken_back(inputs.project),
     ):
         installed = install(inputs, tools, Path(work))
-        return _decide(inputs, tools, installed, Path(work)).report(tools.console, None)
+        report = _decide(inputs, tools, installed, Path(work)).report(tools.console, None)
+    tools.cache.prune()
+    return report
 
 
 def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
@@ -92,6 +94,7 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
         (aside / output.SUMMARY).write_text(to_markdown(report), encoding="utf-8")
         (aside / REPORT).write_text(to_json(report), encoding="utf-8")
         output.publish(aside, folder)
+    tools.cache.prune()
     return report
 
 
@@ -184,6 +187,7 @@ def _record(
             python=installed.python,
             machine=installed.target.machine,
             environ=tools.environ,
+            cache=tools.cache,
         )
         retitle(f"Imported the handler: {len(recording.start)} files")
     if recording.note:
@@ -198,12 +202,12 @@ def _materials(
     recording: Recording,
     work: Path,
 ) -> Materials:
-    cache = cache_folder(tools.environ, work / "bytecode")
     return Materials(
         measurement=measurement,
         project=installed.files.tree,
         recording=recording,
-        compiler=Compiler(python=installed.python, environ=tools.environ, cache=cache),
+        compiler=Compiler(python=installed.python, environ=tools.environ, cache=tools.cache),
+        cache=tools.cache,
         folder=work,
     )
 
@@ -243,7 +247,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         meanwhile(partial(rmtree, aside / "work", ignore_errors=True)),
         console.step("archive", "Compressing function.zip") as retitle,
     ):
-        archive = write_zip(aside / ZIP, bundle.members(), environ=tools.environ)
+        archive = write_zip(aside / ZIP, bundle.members(), environ=tools.environ, cache=tools.cache)
         retitle(f"Compressed function.zip: {in_megabytes(archive.size)}")
     return Written(bundle_bytes=bundle.size, zip_bytes=archive.size, zip_sha256=archive.sha256)
 
