@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from overflow.cache import Cache
     from overflow.grouping import Group
     from overflow.measure import Measurement
     from overflow.startup import Recording
@@ -48,6 +49,7 @@ class Appraisal:
     groups: Sequence[Group]
     recording: Recording
     compiler: Compiler
+    cache: Cache
     tag: str
     """`cpython-312`."""
     folder: Path
@@ -150,16 +152,21 @@ class Appraisal:
         return found
 
     def _rest(self, choice: Choice) -> list[tuple[int, str]]:
-        """Vendored modules, in the order in which bytecode of them is of use."""
+        """Vendored modules, in the order in which bytecode of them is of use.
+
+        Of what start-up imports, that which saves the most seconds for each byte is first.
+        """
         staying = (at for at in range(len(self.groups)) if at not in choice)
         listed = [(at, path) for at in staying for path in self._python_files(at)]
         start, wanted = self.recording.start, self.recording.all
         imported = {at for at in range(len(self.groups)) if self._is_imported(at)}
+        sizes = self.measurement.tree.sizes
 
-        def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, str]:
+        def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, float, str]:
             at, path = one
             name = f"{VENDOR_FOLDER}/{path}"
-            return name not in start, name not in wanted, at not in imported, path
+            saved = wanted[name].compile / (sizes[path] + 1) if name in wanted else 0.0
+            return name not in start, name not in wanted, at not in imported, -saved, path
 
         return sorted(listed, key=usefulness)
 
@@ -250,13 +257,15 @@ class Appraisal:
         self.folder.mkdir(parents=True, exist_ok=True)
         names = sorted(self.groups[at])
         parts = {name: self._items(at, self._files_of(name), compiled) for name in names}
-        return write_crate(self.folder / self._folder_of(at), parts)
+        return write_crate(self.folder / self._folder_of(at), parts, self.cache)
 
     def _items(
         self, at: int, paths: Iterable[str], compiled: Mapping[str, Compiled]
     ) -> Sequence[Item]:
+        """The files, then their bytecode: what Python compiles has no part in how they are cut."""
         tree = self.measurement.tree
         items: list[Item] = []
+        bytecode: list[Item] = []
         for path in paths:
             source = f"{tree.root}/{path}"
             executable = path in tree.executable
@@ -266,7 +275,7 @@ class Appraisal:
             name = f"{OVERFLOW_FOLDER}/{self._folder_of(at)}/{path}"
             if (one := compiled.get(name)) is not None:
                 place = cached_name(path, self.tag)
-                items.append(
-                    Item(path=place, source=str(one.path), size=one.size, executable=False)
+                bytecode.append(
+                    Item(path=place, source=one.content, size=one.size, executable=False)
                 )
-        return items
+        return items + bytecode

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
 from overflow.bytecode import TASK, cached_name
-from overflow.forecast import Terms, forecast, strategies
+from overflow.forecast import Terms, forecast, others
 from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.limits import MARGIN, TMP_HEADROOM
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overflow.bytecode import Compiled, Compiler
+    from overflow.cache import Cache
     from overflow.classify import Verdict
     from overflow.crate import Crate
     from overflow.grouping import Group
@@ -60,6 +61,7 @@ class Materials:
     project: Tree
     recording: Recording
     compiler: Compiler
+    cache: Cache
     folder: Path
     """For what is made on the way; it is there."""
 
@@ -138,6 +140,7 @@ def _scales(
         groups=groups,
         recording=materials.recording,
         compiler=materials.compiler,
+        cache=materials.cache,
         tag=question.target.cache_tag,
         folder=materials.folder / ("packed" if with_bytecode else "packed-plain"),
         can_pack=question.runtime_install,
@@ -232,8 +235,9 @@ def _prediction(
         deferred=0 if room is None else sum(p.size for p in plan.placements if p.verdict.is_public),
     )
     found = forecast(scales, choice, beside | scales.compiled(choice))
-    others = {**strategies(scales, terms), question.strategy.value: found.total}
-    return replace(found, strategies=others)
+    strategies = {question.strategy.value: found.total}
+    strategies |= others(scales, terms, question.strategy)
+    return replace(found, strategies=strategies)
 
 
 def _placements(

@@ -24,6 +24,7 @@ from overflow.options import (
     Option,
 )
 from overflow.plan import Strategy
+from overflow.trim import Level
 
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
@@ -35,7 +36,7 @@ VERCEL_TMP = "MAXIMISE_TMP_SPACE"
 """Two variables of Vercel's Python runtime, honoured as they were there."""
 
 
-Chosen = TypeVar("Chosen", Strategy, InstalledBy)
+Chosen = TypeVar("Chosen", Strategy, InstalledBy, Level)
 
 Given = Mapping[str, "str | list[str] | None"]
 """Options by key, as argparse has them; None where not given."""
@@ -57,6 +58,7 @@ class Inputs:
     """Whether the handler is imported to see what start-up needs."""
     lazy: bool
     """Whether what start-up does not import is put into place on first import only."""
+    trim: Level
     handler: str | None
     python: str | None
     architecture: str
@@ -85,15 +87,17 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     architecture = ARCHITECTURES.get((one["architecture"] or "").lower())
     if architecture is None:
         raise _invalid("--architecture", one["architecture"], "x86_64 or arm64")
+    strategy = _strategy(given, environ, one["strategy"])
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=_choice(Strategy, "--strategy", one["strategy"]),
+        strategy=strategy,
         installer=_choice(InstalledBy, "--installer", one["installer"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
         lazy=not _is_on(given, environ, NO_LAZY),
+        trim=_trim(one["trim"], strategy),
         handler=one["handler"] or None,
         python=one["python"] or None,
         architecture=architecture,
@@ -144,12 +148,26 @@ def _is_on(given: Given, environ: Mapping[str, str], variable: str) -> bool:
     return bool(given.get(key) or _switch(environ, variable))
 
 
+def _strategy(given: Given, environ: Mapping[str, str], text: str) -> Strategy:
+    """Who switches Vercel's overflow on, and names no strategy, gets it as it was there."""
+    if not text_option(given, environ, "strategy") and _switch(environ, VERCEL_SWITCH):
+        return Strategy.DEFER
+    return _choice(Strategy, "--strategy", text)
+
+
 def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:
     try:
         return kind(text)
     except ValueError:
         known = ", ".join(one.value for one in kind)
         raise _invalid(flag, text, f"one of {known}") from None
+
+
+def _trim(text: str, strategy: Strategy) -> Level:
+    """`defer` installs distributions as they are: there, nothing goes unless that is asked for."""
+    if not text:
+        return Level.NONE if strategy is Strategy.DEFER else Level.SAFE
+    return _choice(Level, "--trim", text)
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from overflow.installer import InstalledBy
 from overflow.limits import LIMIT_MB, THRESHOLD_MB
 from overflow.plan import Strategy
+from overflow.trim import Level
 
 NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
@@ -48,11 +49,12 @@ OPTIONS = (
     Option(
         flag="--strategy",
         choices=tuple(one.value for one in Strategy),
-        default="defer",
-        help="how what does not fit is handled: `defer` installs every public distribution from"
-        " the index at cold start, `pack` carries compressed what does not fit, fetches nothing,"
-        " and adds bytecode; `auto` packs so that the start is the fastest, up to the limit, and"
-        " unpacks what start-up does not import on first import only",
+        default="auto",
+        help="how what does not fit is handled: `auto` carries it compressed, chosen for the"
+        " fastest start, and unpacks on first import what start-up does not import; `pack` unpacks"
+        " all of it at the start; `defer`, which"
+        " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1 chooses, too, installs every public"
+        " distribution from the index at cold start",
     ),
     Option(
         flag="--installer",
@@ -84,6 +86,13 @@ OPTIONS = (
         metavar="MB",
         help="the function's /tmp (EphemeralStorage): what is put there must fit (default: 512, or"
         " 10240 with MAXIMISE_TMP_SPACE=1)",
+    ),
+    Option(
+        flag="--trim",
+        choices=tuple(one.value for one in Level),
+        help="what is left out of packages: `safe` leaves out type stubs, C headers and sources,"
+        " static libraries, caches, and tests that nothing else imports; `aggressive` also strips"
+        " shared objects (default: safe, with `--strategy defer` none)",
     ),
     Option(
         flag="--handler",

@@ -17,16 +17,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overflow.bytecode import cache_folder
+from overflow.identity import identity
 from overflow.process import Completed, run
 from overflow.reading import Library, is_own
-from overflow.recall import Recall, identity
 from overflow.resources import runtime_files
 from overflow.runtime.manifest import VENDOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from overflow.cache import Cache
     from overflow.handler import Handler
     from overflow.measure import Measurement
     from overflow.tree import Tree
@@ -61,6 +61,9 @@ NOT_HERE = "what start-up imports was read and not run: this machine cannot run 
 NOT_WANTED = "what start-up imports was read and not run, as asked"
 NOT_KNOWN = "what start-up imports was read and not recorded: {}"
 NOT_IMPORTED = "the handler could not be imported here, and what it imports was read, too: {}"
+
+KIND = "recordings"
+"""What the cache knows them as; beside them, the recorder keeps code that it has compiled."""
 
 PASSED_ON = frozenset("PATH LANG LC_ALL TZ LD_LIBRARY_PATH".split())
 """What the app sees of our environment: no token, no index's password."""
@@ -158,7 +161,13 @@ def read_start(subject: Subject, why: str = NOT_WANTED) -> Recording:
 
 
 def record(
-    work: Path, *, subject: Subject, python: Path, machine: str, environ: Mapping[str, str]
+    work: Path,
+    *,
+    subject: Subject,
+    python: Path,
+    machine: str,
+    environ: Mapping[str, str],
+    cache: Cache,
 ) -> Recording:
     """Import the handler, then what else is asked for, in a copy below the new folder `work`.
 
@@ -168,7 +177,6 @@ def record(
     if machine != platform.machine():
         return read_start(subject, NOT_HERE.format(machine))
     folder = work.resolve()
-    cache = cache_folder(environ, folder / "bytecode")
     wanted = {
         "handler": subject.handler.name,
         "interface": subject.handler.interface,
@@ -178,18 +186,18 @@ def record(
     passed = {name: value for name, value in environ.items() if name in PASSED_ON}
     programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
     key = identity(subject.project, subject.measurement, python, [programs, wanted, passed])
-    recall = Recall(folder=cache.parent / "recordings")
-    known = _heard(subject, recall.get(key))
+    known = _heard(subject, cache.get(KIND, key) or b"")
     if known is not None:
         return known
-    places = _prepare(folder, subject, cache / "code")
+    places = _prepare(folder, subject, cache.place("code") or folder / "code")
     done = _run_recorder(python, {**wanted, **places}, folder, passed)
-    said = _read(folder / "imported.json")
+    output = folder / "imported.json"
+    said = output.read_bytes() if output.is_file() else b""
     heard = _heard(subject, said)
     if heard is None:
         return read_start(subject, NOT_KNOWN.format(f"it ended with {done.exit_code}"))
     if not heard.problem:
-        recall.put(key, said)
+        cache.put(KIND, key, said)
     return heard
 
 
@@ -216,10 +224,6 @@ def _run_recorder(
     command = [str(python), "-I", "-S", "-B", str(PROGRAMS[0]), str(path)]
     environment = _environment(passed, work)
     return run(command, folder=work / "task", environment=environment, seconds=SECONDS + PATIENCE)
-
-
-def _read(output: Path) -> bytes:
-    return output.read_bytes() if output.is_file() else b""
 
 
 def _copy(project: Tree, folder: Path) -> None:

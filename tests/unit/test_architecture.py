@@ -17,8 +17,8 @@ RUNTIME = tuple(sorted(path.stem for path in (PACKAGE / "runtime").glob("*.py"))
 FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 
 OUTSIDE = frozenset(
-    "process uv pythons locking environment tree files measure elf resources templates archive"
-    " crate compiler bytecode watch recorder recall startup appraisal decision"
+    "process uv pythons locking environment tree files measure elf rpath resources templates cache"
+    " archive crate compiler bytecode watch recorder identity startup trimming appraisal decision"
     " bundle output box console installation pipeline cli __main__ runner checkout engine native"
     " launch rest assets stored base results steps action".split()
 )

@@ -15,6 +15,7 @@ from overflow.installer import InstalledBy
 from overflow.limits import megabytes
 from overflow.options import OPTIONS
 from overflow.plan import Strategy
+from overflow.trim import Level
 
 SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 
@@ -35,12 +36,13 @@ def test_defaults() -> None:
     assert read() == Inputs(
         project=Path.cwd(),
         output=None,
-        strategy=Strategy.DEFER,
+        strategy=Strategy.AUTO,
         installer=InstalledBy.UV,
         limits=read().limits,
         runtime_install=True,
         start_record=True,
         lazy=True,
+        trim=Level.NONE,
         handler=None,
         python=None,
         architecture="x86_64",
@@ -72,6 +74,7 @@ ONE = [
     ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
     ("strategy", "OVERFLOW_STRATEGY", "defer"),
     ("installer", "OVERFLOW_INSTALLER", "builtin"),
+    ("trim", "OVERFLOW_TRIM", "safe"),
 ]
 
 
@@ -80,6 +83,22 @@ def test_single_options_come_from_the_environment(key: str, variable: str, value
     given: dict[str, Any] = {variable.removeprefix("OVERFLOW_").lower(): value}
     assert getattr(read({variable: f" {value}\n"}), key) == value
     assert getattr(read({variable: "other"}, **given), key) == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "strategy"),
+    [
+        ({}, {}, Strategy.AUTO),
+        ({SWITCH: "1"}, {}, Strategy.DEFER),
+        ({SWITCH: "0"}, {}, Strategy.AUTO),
+        ({SWITCH: "1", "OVERFLOW_STRATEGY": "pack"}, {}, Strategy.PACK),
+        ({SWITCH: "1"}, {"strategy": "auto"}, Strategy.AUTO),
+    ],
+)
+def test_vercels_switch_chooses_its_strategy(
+    environ: dict[str, str], given: dict[str, Any], strategy: Strategy
+) -> None:
+    assert read(environ, **given).strategy is strategy
 
 
 MANY = [
@@ -138,6 +157,7 @@ def test_sizes_that_are_none(key: str, value: str) -> None:
     [
         ({"architecture": "mips"}, "--architecture: 'mips'"),
         ({"strategy": "magic"}, "--strategy: 'magic'"),
+        ({"trim": "most"}, "--trim: 'most'"),
     ],
 )
 def test_choices(given: dict[str, Any], message: str) -> None:
@@ -188,3 +208,18 @@ def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
         read(environ)
     except InputFault as found:
         assert found.code == "option-invalid"
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        ({"strategy": "defer"}, Level.NONE),
+        ({"strategy": "pack"}, Level.SAFE),
+        ({"strategy": "auto"}, Level.SAFE),
+        ({"strategy": "defer", "trim": "safe"}, Level.SAFE),
+        ({"strategy": "auto", "trim": "none"}, Level.NONE),
+        ({"strategy": "auto", "trim": "aggressive"}, Level.AGGRESSIVE),
+    ],
+)
+def test_defer_trims_only_what_is_asked_for(given: dict[str, Any], level: Level) -> None:
+    assert read(**given).trim is level
