@@ -109,6 +109,7 @@ def _question(target: Target) -> Question:
         limits=LIMITS,
         strategy=Strategy.DEFER,
         lazy=True,
+        network=True,
         installed_by=InstalledBy.UV,
         runtime_install=True,
     )

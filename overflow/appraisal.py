@@ -71,7 +71,7 @@ class Appraisal:
         staying = [at for at in range(len(self.groups)) if at not in choice | set(self._vendored)]
         leaving = [at for at in sorted(choice) if at not in self._crates]
         sources = {
-            at: self._sources(at, self._modules(at), packed=at in choice)
+            at: self._sources(at, self.modules(at), packed=at in choice)
             for at in (*staying, *leaving)
         }
         merged = {name: path for each in sources.values() for name, path in each.items()}
@@ -93,30 +93,30 @@ class Appraisal:
                 name=crate.path.name,
                 size=crate.unpacked,
                 sha256=crate.sha256,
-                provides=self._provides[at],
+                provides=self.provided[at],
             )
             for at, crate in self.crates(choice).items()
         )
 
     def unpacking(self, choice: Choice) -> tuple[float, float]:
         """Seconds that a choice unpacks at start-up, and then for what the code asks for."""
-        lazy = [at for at in choice if self._provides[at] is not None]
-        later = [at for at in lazy if self._is_imported(at)]
+        lazy = [at for at in choice if self.provided[at] is not None]
+        later = [at for at in lazy if self.is_imported(at)]
         start, on_import = choice - set(lazy), later
         return sum(map(self._unpacking, sorted(start))), sum(map(self._unpacking, on_import))
 
     def compiled(self, choice: Choice) -> set[str]:
         """The modules that are packed with their bytecode, by the recording's names."""
-        return {f"{VENDOR_FOLDER}/{path}" for at in choice for path in self._modules(at)}
+        return {f"{VENDOR_FOLDER}/{path}" for at in choice for path in self.modules(at)}
 
     def waiting(self, choice: Choice) -> frozenset[str]:
         """Names of the distributions that are lazy."""
-        lazy = (self.groups[at] for at in choice if self._provides[at] is not None)
+        lazy = (self.groups[at] for at in choice if self.provided[at] is not None)
         return frozenset[str]().union(*lazy)
 
     def info(self, choice: Choice) -> dict[str, bytes]:
         """dist-info of what is lazy, by path in the bundle: it is asked for before the rest."""
-        lazy = [at for at in sorted(choice) if self._provides[at] is not None]
+        lazy = [at for at in sorted(choice) if self.provided[at] is not None]
         root = self.measurement.root
         return {
             f"{INFO_FOLDER}/{self._folder_of(at)}/{path}": (root / path).read_bytes()
@@ -159,7 +159,7 @@ class Appraisal:
         staying = (at for at in range(len(self.groups)) if at not in choice)
         listed = [(at, path) for at in staying for path in self._python_files(at)]
         start, wanted = self.recording.start, self.recording.all
-        imported = {at for at in range(len(self.groups)) if self._is_imported(at)}
+        imported = {at for at in range(len(self.groups)) if self.is_imported(at)}
         sizes = self.measurement.tree.sizes
 
         def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, float, str]:
@@ -174,17 +174,17 @@ class Appraisal:
         tree = self.measurement.tree
         files = self._files(at)
         size = sum(tree.sizes[path] for path in files)
-        guessed = sum(tree.sizes[path] for path in self._modules(at))
+        guessed = sum(tree.sizes[path] for path in self.modules(at))
         vendored = self._vendored.get(at)
         bytecode = guessed if vendored is None else sum(one.size for one in vendored.values())
         native = sum(tree.sizes[path] for path in files if path.endswith(".so") or ".so." in path)
         estimate = NATIVE * native + OTHER * (size - native) + BYTECODE * guessed
         crate = self._crates.get(at)
         seconds = self._unpacking(at)
-        waits = self._provides[at] is not None and not self._is_imported(at)
+        waits = self.provided[at] is not None and not self.is_imported(at)
         return Load(
             vendored=size + bytecode,
-            packed=(crate.size if crate else int(estimate)) + self._entry(at),
+            packed=(crate.size if crate else int(estimate)) + self.entry(at),
             unpacked=self._unpacked(at),
             movable=self.can_pack and UNOWNED not in self.groups[at],
             seconds=seconds * IDLE if waits else seconds,
@@ -192,15 +192,15 @@ class Appraisal:
 
     def _unpacked(self, at: int) -> int:
         crate, sizes = self._crates.get(at), self.measurement.tree.sizes
-        known = (*self._files(at), *self._modules(at))
+        known = (*self._files(at), *self.modules(at))
         return crate.unpacked if crate else sum(sizes[path] for path in known)
 
     def _unpacking(self, at: int) -> float:
-        return unpacking(self._unpacked(at), len(self._files(at)) + len(self._modules(at)))
+        return unpacking(self._unpacked(at), len(self._files(at)) + len(self.modules(at)))
 
-    def _entry(self, at: int) -> int:
+    def entry(self, at: int) -> int:
         """What the bundle has of a packed group beside its archive, at most."""
-        provided = self._provides[at]
+        provided = self.provided[at]
         if provided is None:
             return MANIFEST_ENTRY + LONGEST_NAME
         names = sum(len(json.dumps(name)) + LONGEST_KIND for name in provided)
@@ -208,7 +208,7 @@ class Appraisal:
         return MANIFEST_ENTRY + LONGEST_NAME + names + info
 
     @cached_property
-    def _provides(self) -> list[Mapping[str, str] | None]:
+    def provided(self) -> list[Mapping[str, str] | None]:
         """By group: the names that it comes for where it is lazy."""
         return [self._names(at) if self.lazy else None for at in range(len(self.groups))]
 
@@ -221,7 +221,7 @@ class Appraisal:
     def _info_files(self, at: int) -> list[str]:
         return [path for path in self._files(at) if ".dist-info/" in path]
 
-    def _is_imported(self, at: int) -> bool:
+    def is_imported(self, at: int) -> bool:
         """Where nothing is known of the start, everything is taken to be imported."""
         wanted = self.recording.all
         return not wanted or any(f"{VENDOR_FOLDER}/{path}" in wanted for path in self._files(at))
@@ -235,7 +235,7 @@ class Appraisal:
     def _python_files(self, at: int) -> list[str]:
         return [path for path in self._files(at) if path.endswith(".py")]
 
-    def _modules(self, at: int) -> list[str]:
+    def modules(self, at: int) -> list[str]:
         """The modules whose bytecode goes with the group."""
         if not self.with_bytecode:
             return []

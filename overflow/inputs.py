@@ -18,6 +18,7 @@ from overflow.limits import (
 )
 from overflow.options import (
     NO_LAZY,
+    NO_NETWORK,
     NO_RUNTIME_INSTALL,
     NO_START_RECORD,
     OPTIONS,
@@ -59,6 +60,8 @@ class Inputs:
     lazy: bool
     """Whether what start-up does not import is put into place on first import only."""
     trim: Level
+    network: bool
+    """Whether the function may fetch anything."""
     handler: str | None
     python: str | None
     architecture: str
@@ -97,6 +100,7 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
         lazy=not _is_on(given, environ, NO_LAZY),
+        network=_network(given, environ, strategy),
         trim=_trim(one["trim"], strategy),
         handler=one["handler"] or None,
         python=one["python"] or None,
@@ -153,6 +157,17 @@ def _strategy(given: Given, environ: Mapping[str, str], text: str) -> Strategy:
     if not text_option(given, environ, "strategy") and _switch(environ, VERCEL_SWITCH):
         return Strategy.DEFER
     return _choice(Strategy, "--strategy", text)
+
+
+def _network(given: Given, environ: Mapping[str, str], strategy: Strategy) -> bool:
+    off = _is_on(given, environ, NO_NETWORK)
+    if off and strategy is Strategy.DEFER:
+        raise InputFault(
+            "option-invalid",
+            "--no-network: with strategy `defer`, all that overflows is fetched",
+            hint="choose --strategy auto or pack",
+        )
+    return not off
 
 
 def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:

@@ -12,6 +12,7 @@ from overflow.trim import Level
 NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
 NO_LAZY = "OVERFLOW_NO_LAZY"
+NO_NETWORK = "OVERFLOW_NO_NETWORK"
 """Variables of the options that take no value."""
 
 SWITCHES = {
@@ -19,6 +20,7 @@ SWITCHES = {
     NO_START_RECORD: "do not import the handler to see what start-up needs; its imports are read"
     " from the source instead",
     NO_LAZY: "put all that overflows into place at cold start, also what start-up does not import",
+    NO_NETWORK: "have nothing fetched at cold start or later: `auto` then packs only",
 }
 """What they are for, by variable; the option of `OVERFLOW_NO_LAZY` is `--no-lazy`."""
 

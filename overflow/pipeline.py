@@ -124,12 +124,15 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             runtime_install=inputs.runtime_install,
             lazy=inputs.lazy,
             installed_by=inputs.installer,
+            network=inputs.network,
         )
         verdicts = _classify(inputs, installed, measurement, added)
         search_folders = partial(env.search_folders, measurement)
         if inputs.strategy is not Strategy.DEFER:
-            materials = _materials(tools, installed, measurement, recording, work / "pack")
+            sizes = {one.name: one.size for one in whole.distributions}
+            materials = _materials(tools, installed, measurement, recording, sizes, work / "pack")
             decision = pack(question, materials, verdicts, search_folders)
+            trimmed = trimmed.without({place.name for place in decision.plan.deferred})
         else:
             decision = answer(question, measurement.distributions, verdicts, search_folders)
             names = {place.name for place in decision.plan.deferred}
@@ -202,6 +205,7 @@ def _materials(
     installed: Installed,
     measurement: Measurement,
     recording: Recording,
+    whole: Mapping[str, int],
     work: Path,
 ) -> Materials:
     return Materials(
@@ -210,6 +214,7 @@ def _materials(
         recording=recording,
         compiler=Compiler(python=installed.python, environ=tools.environ, cache=tools.cache),
         cache=tools.cache,
+        whole=whole,
         folder=work,
     )
 

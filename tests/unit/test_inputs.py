@@ -43,6 +43,7 @@ def test_defaults() -> None:
         start_record=True,
         lazy=True,
         trim=Level.SAFE,
+        network=True,
         handler=None,
         python=None,
         architecture="x86_64",
