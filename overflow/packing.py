@@ -117,10 +117,11 @@ def _with_network(plan: Plan) -> Plan:
     """It is told who depends on an index, since it was not asked for."""
     if not plan.deferred or plan.outcome is Outcome.TOO_LARGE:
         return plan
-    size = in_megabytes(plan.deferred_size)
+    names = [place.name for place in plan.by_size if place.where is Where.DEFERRED]
+    named = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
     warning = (
-        f"the function needs the network: {len(plan.deferred)} distributions ({size}) are fetched"
-        " at cold start or on first import; --no-network has none fetched"
+        f"the function needs the network: {named} ({in_megabytes(plan.deferred_size)}) is fetched"
+        " at cold start or on first import; with --no-network, nothing is"
     )
     return replace(plan, warnings=(*plan.warnings, warning))
 
