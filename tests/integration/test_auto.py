@@ -116,6 +116,9 @@ def test_what_fits_in_no_other_way_is_fetched_and_said(
     report = built.report
     assert built.placements == {"alpha": "vendored", "beta": "vendored", "noise": "deferred"}
     assert report["function"]["installer"] == "builtin"
+    size = {row["name"]: row["bytes"] for row in report["distributions"]}["noise"]
+    assert size > 400_000 + 3_500, "it comes whole"
+    assert "noise" not in json.dumps(report["trim"]), "so nothing of it was left out"
     (warning,) = report["warnings"]
     assert warning.startswith("the function needs the network: noise (0.4 MB) is fetched")
     assert "--no-network" in warning

@@ -294,6 +294,18 @@ class TestWhatGoesWrong:
         fill(overflow, *groups)
         assert len(server.asked) - before == len(groups) - len(there)
 
+    def test_a_download_ends_once_another_has_failed(
+        self, server: WheelServer, tmp_path: Path, overflow: Path
+    ) -> None:
+        """Or where what is done meanwhile has: within the next 64 KiB."""
+        made = fetch.Fetching([], folder=str(overflow), work=str(tmp_path))
+        chunks = made._checked(iter([b"1", b"2", b"3"]), 0)
+        assert next(chunks) == b"1"
+        with pytest.raises(KeyError), made:
+            raise KeyError
+        with pytest.raises(KeyError):
+            next(chunks)
+
 
 class TestRedirects:
     def test_followed(self, server: WheelServer, tmp_path: Path, overflow: Path) -> None:

@@ -15,6 +15,7 @@ from overflow import fetching
 from overflow.costs import DOWNLOAD, FETCH, FETCH_WHEEL, IDLE, WHEEL
 from overflow.costs import fetching as seconds_of
 from overflow.fetching import Chosen, Fetching, choose
+from overflow.generated import fetching_size
 from overflow.lockfile import LockedWheel
 from overflow.packing import FETCHED, PACKED, Load, everything
 from overflow.startup import Recording, Seconds
@@ -191,6 +192,14 @@ def test_where_everything_fits_nothing_is_fetched() -> None:
     found = choose(stub, verdicts(1), {"n0": 9}, room=1_000_000, tmp=MUCH)
     assert found == Chosen(packed=frozenset())
     assert choose(stub, {"n0": private()}, {"n0": 9}, room=5, tmp=MUCH) is None
+
+
+def test_room_is_left_for_what_fetches() -> None:
+    stub: Any = Scales(known=[load(900_000, 900_000, 0.1)])
+    room = fetching_size() + len(URL) + fetching.LONGEST_WHEEL
+    for less in (0, 1):
+        found = choose(stub, verdicts(1), {"n0": 9}, room=room - less, tmp=MUCH)
+        assert (found is None) == bool(less)
 
 
 def test_either_the_cpu_or_the_network_is_waited_for() -> None:
