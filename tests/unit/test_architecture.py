@@ -18,7 +18,7 @@ FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 
 OUTSIDE = frozenset(
     "process uv pythons locking environment tree files measure elf rpath resources templates cache"
-    " archive crate compiler bytecode watch recorder identity startup appraisal decision"
+    " sample archive crate compiler bytecode watch recorder identity startup appraisal decision"
     " bundle output box console installation pipeline cli __main__ runner checkout engine native"
     " launch rest assets stored base results steps action".split()
 )
