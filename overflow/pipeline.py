@@ -32,6 +32,8 @@ from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of
 from overflow.startup import Recording, Subject, read_start, record
 from overflow.summary import to_markdown
+from overflow.trim import NOTHING, Level, Trimmed
+from overflow.trimming import trim
 from overflow.wire import to_json
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class Contents:
     measurement: Measurement
     decision: Decision
     recording: Recording
+    trimmed: Trimmed
 
     def report(self, console: Console, written: Written | None) -> Report:
         """What there is to say of it."""
@@ -65,7 +68,7 @@ class Contents:
             written=written,
             seconds=dict(console.seconds),
         )
-        return replace(found, prediction=self.decision.prediction)
+        return replace(found, prediction=self.decision.prediction, trimmed=self.trimmed)
 
 
 def plan(inputs: Inputs, tools: Tools) -> Report:
@@ -108,6 +111,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
         retitle(f"Measured {size} in {count} distributions")
     for note in installed.files.notes:
         tools.console.say(f"  {note}")
+    whole, (measurement, trimmed) = measurement, _trim(inputs, tools, installed, measurement)
     recording = _record(inputs, tools, installed, handler, measurement, work / "start")
     with tools.console.step("plan", "Planning") as retitle:
         question = Question(
@@ -126,6 +130,15 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             decision = pack(question, materials, verdicts, search_folders)
         else:
             decision = answer(question, measurement.distributions, verdicts, search_folders)
+            names = {place.name for place in decision.plan.deferred}
+            if names and trimmed.cuts:
+                # What is deferred is installed whole, whatever was left out here.
+                mixed = [
+                    whole.by_name[one.name] if one.name in names else one
+                    for one in measurement.distributions
+                ]
+                decision = answer(question, mixed, verdicts, search_folders)
+                trimmed = trimmed.without(names)
         retitle(f"Planned: {decision.plan.outcome.value} ({decision.plan.bound_by})")
     return Contents(
         installed=installed,
@@ -133,7 +146,24 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
         measurement=measurement,
         decision=decision,
         recording=recording,
+        trimmed=trimmed,
     )
+
+
+def _trim(
+    inputs: Inputs, tools: Tools, installed: Installed, measurement: Measurement
+) -> tuple[Measurement, Trimmed]:
+    if inputs.trim is Level.NONE:
+        return measurement, NOTHING
+    with tools.console.step("trim", "Trimming") as retitle:
+        found = trim(
+            measurement,
+            inputs.trim,
+            project=installed.files.tree,
+            own=installed.project.name,
+        )
+        retitle(f"Trimmed {in_megabytes(found[1].size)} of {found[1].files} files")
+    return found
 
 
 def _record(

@@ -73,7 +73,8 @@ class Clock:
         self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 
     def _turn(self) -> None:
-        now = self.now()
+        # Taken off the CPU between two readings of now(), a thread has its wait in the next turn.
+        now = max(self._since, self.now())
         self.add(self._stack[-1], now - self._since)
         self._since = now
 
@@ -180,7 +181,7 @@ class Watch:
         if known is None:
             started = self.clock.now()
             code = timed(OURS, self._compile, loader, source, path)
-            seconds = self.clock.now() - started
+            seconds = max(0.0, self.clock.now() - started)
             data = timed(OURS, marshal.dumps, code)
             self.fresh[key] = timed(OURS, sealed, seconds, data)
         else:

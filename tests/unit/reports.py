@@ -14,6 +14,7 @@ from overflow.limits import megabytes
 from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
 from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
+from overflow.trim import Cut, Level, Trimmed
 from tests.unit.builders import handler, limits, plan_of, target
 
 if TYPE_CHECKING:
@@ -138,7 +139,16 @@ def packed() -> Report:
         later=0.25,
         strategies={"defer": 7.5, "pack": 1.75, "auto": 1.5},
     )
-    return replace(report(plan=within_tmp(plan), name="packed"), prediction=prediction)
+    trimmed = Trimmed(
+        level=Level.SAFE,
+        cuts=(
+            Cut(name="numpy", kind="tests", files=454, size=5_976_117),
+            Cut(name="numpy", kind="C headers", files=28, size=405_743),
+            Cut(name="six", kind="type stubs", files=1, size=900),
+        ),
+    )
+    found = report(plan=within_tmp(plan), name="packed")
+    return replace(found, prediction=prediction, trimmed=trimmed)
 
 
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:
