@@ -40,7 +40,7 @@ def test_defaults() -> None:
         runtime_install=True,
         start_record=True,
         lazy=True,
-        trim=Level.NONE,
+        trim=Level.SAFE,
         handler=None,
         python=None,
         architecture="x86_64",
