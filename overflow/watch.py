@@ -78,8 +78,7 @@ class Clock:
         self.seconds[key] = self.seconds.get(key, 0.0) + seconds
 
     def _turn(self) -> None:
-        # Taken off the CPU between two readings of now(), a thread has its wait in the next turn.
-        now = max(self._since, self.now())
+        now = self.now()
         self.add(self._stack[-1], now - self._since)
         self._since = now
 
@@ -186,7 +185,7 @@ class Watch:
         if known is None:
             started = self.clock.now()
             code = timed(OURS, self._compile, loader, source, path)
-            seconds = max(0.0, self.clock.now() - started)
+            seconds = self.clock.now() - started
             data = timed(OURS, marshal.dumps, code)
             self.fresh[key] = timed(OURS, sealed, seconds, data)
         else:
