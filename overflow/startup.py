@@ -193,7 +193,8 @@ def record(
         return known
     wanted |= _prepare(folder, subject, cache / "code")
     done = _run_recorder(python, wanted, folder, passed)
-    said = _read(folder / "imported.json")
+    output = folder / "imported.json"
+    said = output.read_bytes() if output.is_file() else b""
     heard = _heard(subject, said)
     if heard is None:
         problem = ENDED.format(done.exit_code)
@@ -226,10 +227,6 @@ def _run_recorder(
     command = [str(python), "-I", "-S", "-B", str(PROGRAMS[0]), str(path)]
     environment = _environment(passed, work)
     return run(command, folder=work / "task", environment=environment, seconds=SECONDS + PATIENCE)
-
-
-def _read(output: Path) -> bytes:
-    return output.read_bytes() if output.is_file() else b""
 
 
 def _copy(project: Tree, folder: Path) -> None:
