@@ -42,7 +42,7 @@ format: .venv/ready ## let ruff mend what it can
 action: .venv/ready ## the action end to end: act, a real container, real uploads
 	$(BIN)/pytest -v tests/e2e/test_action*.py tests/e2e/test_image.py
 
-bench: .venv/ready ## builds, a lock of 4,000 packages, the action, cold starts: half an hour
+bench: .venv/ready ## builds, a lock of 4,000 packages, the action, cold starts, predictions: half an hour
 	$(BIN)/python -m benchmarks
 
 clean: ## remove what the above made

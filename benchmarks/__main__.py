@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import action, build, lock, start
+from benchmarks import action, build, lock, predict, start
 from benchmarks.app import APPS
 from benchmarks.machine import facts
 from benchmarks.table import bounds_table, table
@@ -26,8 +26,9 @@ BENCHMARKS: dict[str, Callable[..., Outcome]] = {
     "lock": lock.benchmark,
     "action": action.benchmark,
     "start": start.benchmark,
+    "predict": predict.benchmark,
 }
-OF_APPS = ("start",)
+OF_APPS = ("start", "predict")
 """Those that --app narrows."""
 
 
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         choices=list(APPS),
-        help="of start, these apps only (default: all)",
+        help="of start and predict, these apps only (default: all)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number here")
     return parser

@@ -39,5 +39,8 @@ APPS = {
     "flask": App(folder=EXAMPLES / "flask", handler="app:app"),
     "large": App(folder=EXAMPLES / "large", handler="app:app"),
     "light": App(folder=EXAMPLES / "large", handler="light:app", asks=TRIVIAL),
+    "fastapi": App(folder=HERE / "apps" / "fastapi", handler="app:app", interface="asgi"),
+    "django": App(folder=HERE / "apps" / "django", handler="app:application"),
+    "image": App(folder=HERE / "apps" / "image", handler="app:handler", interface="function"),
 }
-"""By the name that the command knows them by."""
+"""The first three are started with every contender; to all of them, predictions are held."""

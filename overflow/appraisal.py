@@ -98,6 +98,17 @@ class Appraisal:
             for at, crate in self.crates(choice).items()
         )
 
+    def unpacking(self, choice: Choice) -> tuple[float, float]:
+        """Seconds that a choice unpacks at start-up, and then for what the code asks for."""
+        lazy = [at for at in choice if self._provides[at] is not None]
+        later = [at for at in lazy if self._is_imported(at)]
+        start, on_import = choice - set(lazy), later
+        return sum(map(self._unpacking, sorted(start))), sum(map(self._unpacking, on_import))
+
+    def compiled(self, choice: Choice) -> set[str]:
+        """The modules that are packed with their bytecode, by the recording's names."""
+        return {f"{VENDOR_FOLDER}/{path}" for at in choice for path in self._modules(at)}
+
     def waiting(self, choice: Choice) -> frozenset[str]:
         """Names of the distributions that are lazy."""
         lazy = (self.groups[at] for at in choice if self._provides[at] is not None)
@@ -164,16 +175,23 @@ class Appraisal:
         native = sum(tree.sizes[path] for path in files if path.endswith(".so") or ".so." in path)
         estimate = NATIVE * native + OTHER * (size - native) + BYTECODE * guessed
         crate = self._crates.get(at)
-        unpacked = crate.unpacked if crate else size + guessed
-        seconds = unpacking(unpacked, len(files) + len(self._modules(at)))
+        seconds = self._unpacking(at)
         waits = self._provides[at] is not None and not self._is_imported(at)
         return Load(
             vendored=size + bytecode,
             packed=(crate.size if crate else int(estimate)) + self._entry(at),
-            unpacked=unpacked,
+            unpacked=self._unpacked(at),
             movable=self.can_pack and UNOWNED not in self.groups[at],
             seconds=seconds * IDLE if waits else seconds,
         )
+
+    def _unpacked(self, at: int) -> int:
+        crate, sizes = self._crates.get(at), self.measurement.tree.sizes
+        known = (*self._files(at), *self._modules(at))
+        return crate.unpacked if crate else sum(sizes[path] for path in known)
+
+    def _unpacking(self, at: int) -> float:
+        return unpacking(self._unpacked(at), len(self._files(at)) + len(self._modules(at)))
 
     def _entry(self, at: int) -> int:
         """What the bundle has of a packed group beside its archive, at most."""

@@ -9,6 +9,22 @@ compressed 0.3 (examples/flask, one CPU, tmpfs, 2026; docs/performance.md)."""
 UNPACK_FILE = 11e-6
 """Seconds for each file that is unpacked (the same)."""
 
+CLIENT = 0.115
+"""Seconds until Python and Lambda's client, awslambdaric, have come to the bundle: its start with a
+handler that imports nothing (median of 9, one CPU; `python -m benchmarks predict`)."""
+
+UV = 0.1
+"""Seconds that uv takes to start and to read what it is to install (measured, offline)."""
+
+INSTALL_BYTE = 4.5e-9
+"""Seconds for each byte that uv unpacks: 0.96 to 1.8 s for 308.6 MB, offline, tmpfs."""
+
+DOWNLOAD = 78e6
+"""Bytes a second: 625 Mbps for each execution environment (AWS Lambda: quotas)."""
+
+WHEEL = 0.304
+"""Bytes of a wheel for each byte that it installs: 93.7 MB for 308.6 (examples/flask)."""
+
 IDLE = 0.01
 """What a second counts that is spent on the first import of something start-up never imports:
 seldom, but not never. So such distributions leave first, and stay where there is room."""
@@ -17,3 +33,8 @@ seldom, but not never. So such distributions leave first, and stay where there i
 def unpacking(size: int, files: int) -> float:
     """Seconds to unpack so many bytes in so many files, on one CPU of 1,769 MB of memory."""
     return size * UNPACK_BYTE + files * UNPACK_FILE
+
+
+def installing(size: int) -> float:
+    """Seconds until uv has fetched and installed so many bytes into /tmp, on one CPU."""
+    return UV + size * (INSTALL_BYTE + WHEEL / DOWNLOAD) if size else 0.0

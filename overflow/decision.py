@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
 from overflow.bytecode import TASK, cached_name
+from overflow.forecast import Terms, forecast, strategies
 from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.limits import MARGIN, TMP_HEADROOM
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from overflow.handler import Handler
     from overflow.limits import Limits
     from overflow.measure import Distribution, Measurement
+    from overflow.report import Prediction
     from overflow.startup import Recording
     from overflow.target import Target
     from overflow.tree import Tree
@@ -42,6 +44,8 @@ class Decision:
     """What is packed."""
     bytecode: Mapping[str, Compiled] = field(default_factory=dict)
     """Bytecode by its path in the bundle."""
+    prediction: Prediction | None = None
+    """None where nothing is known of the start."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +80,7 @@ class Question:
     @property
     def most(self) -> int:
         """Bytes that a bundle is to have at most where something is packed."""
-        if self.strategy is Strategy.AUTO:
-            return max(0, self.limits.limit - MARGIN)
-        return self.threshold
+        return max(0, self.limits.limit - MARGIN)
 
     @property
     def tmp(self) -> int:
@@ -144,16 +146,17 @@ def pack(
         own = own if size + _total(own) <= question.most else {}
         scales = _scales(question, materials, groups, with_bytecode=False)
         scales.weigh(frozenset())
-        return _packed(question, scales, frozenset(), verdicts, own)
-    scales = _scales(question, materials, groups, with_bytecode=True)
-    choice = settle(scales, question.most - used - _total(own), tmp=question.tmp)
+        return _packed(question, scales, frozenset(), verdicts, own, None)
+    scales, room = _scales(question, materials, groups, with_bytecode=True), question.most - used
+    choice = settle(scales, room - _total(own), tmp=question.tmp)
     if choice is None:
         own = {}
         scales = _scales(question, materials, groups, with_bytecode=False)
-        choice = settle(scales, question.most - used, tmp=question.tmp)
+        choice = settle(scales, room, tmp=question.tmp)
     if choice is None:
-        choice = settle(scales, question.limits.limit - used, tmp=question.tmp)
-    return _packed(question, scales, choice, verdicts, own)
+        room = question.limits.limit - used
+        choice = settle(scales, room, tmp=question.tmp)
+    return _packed(question, scales, choice, verdicts, own, room - _total(own))
 
 
 def _scales(
@@ -201,8 +204,12 @@ def _packed(
     settled: Choice | None,
     verdicts: Mapping[str, Verdict],
     own: Mapping[str, Compiled],
+    room: int | None,
 ) -> Decision:
-    """The decision for a choice; None: even with everything packed it is too large."""
+    """The decision for a choice; None: even with everything packed it is too large.
+
+    room: bytes that there were for what was chosen among; None where nothing overflows.
+    """
     choice = everything(scales.loads()) if settled is None else settled
     generated = generate(
         target=question.target,
@@ -225,8 +232,37 @@ def _packed(
     )
     bytecode = {**own, **scales.bytecode(choice)}
     bytecode |= scales.more_bytecode(choice, question.most - plan.bundle_size - _total(bytecode))
-    plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)), most=question.most)
-    return Decision(plan=plan, generated=generated, crates=crates, bytecode=bytecode)
+    plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)))
+    prediction = _prediction(question, scales, choice, plan, bytecode, room)
+    return Decision(
+        plan=plan, generated=generated, crates=crates, bytecode=bytecode, prediction=prediction
+    )
+
+
+def _prediction(
+    question: Question,
+    scales: Appraisal,
+    choice: Choice,
+    plan: Plan,
+    bytecode: Collection[str],
+    room: int | None,
+) -> Prediction | None:
+    """What the start will take, and what it would with the other strategies."""
+    recording = scales.recording
+    if not recording.start or plan.outcome is Outcome.TOO_LARGE:
+        return None
+    tag = question.target.cache_tag
+    modules = (path for path in recording.all if path.endswith(".py"))
+    beside = {path for path in modules if cached_name(path, tag) in bytecode}
+    terms = Terms(
+        room=room,
+        tmp=question.tmp,
+        lazy=question.lazy,
+        deferred=0 if room is None else sum(p.size for p in plan.placements if p.verdict.is_public),
+    )
+    found = forecast(scales, choice, beside | scales.compiled(choice))
+    others = {**strategies(scales, terms), question.strategy.value: found.total}
+    return replace(found, strategies=others)
 
 
 def _placements(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from overflow.errors import InputFault
 from overflow.limits import LARGEST_REPORT, in_megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -76,6 +77,13 @@ class Fields:
         if type(value) is not int or not least <= value <= most:
             raise invalid(f"{self.where}{key}: expected a whole number from {least} to {most}")
         return value
+
+    def durations(self, known: Collection[str]) -> Mapping[str, float]:
+        """Numbers of seconds, of an object that has none but these fields."""
+        for key, value in self.mapping.items():
+            if key not in known or type(value) not in {int, float} or not 0 <= value < math.inf:
+                raise invalid(f"{self.where[:-1]}: expected seconds for {', '.join(known)}")
+        return self.mapping
 
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""

@@ -13,7 +13,8 @@ THRESHOLD_MB = 240
 """Size above which something overflows: the limit less room for what a deployment adds."""
 
 MARGIN = 64 * 1024
-"""Bytes of the limit that `auto` leaves unused: one small file more must not break a deployment."""
+"""Bytes of the limit that stay unused where something is packed: one small file more must not break
+a deployment."""
 
 TMP_DEFAULT_MB = 512
 TMP_MAXIMUM_MB = 10_240

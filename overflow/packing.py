@@ -86,19 +86,20 @@ def choose(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
     return None if found is None else frozenset(at for at, way in enumerate(found) if way)
 
 
-def packed_plan(plan: Plan, *, most: int) -> Plan:
-    """The plan with its outcome: it has at most `most` bytes, or is the least that there is."""
+def packed_plan(plan: Plan) -> Plan:
+    """The plan with its outcome."""
     if plan.bundle_size > plan.limits.limit:
         return _too_large(plan)
-    plan = replace(plan, bound_by=_bound_by(plan, most))
+    plan = replace(plan, bound_by=_bound_by(plan))
     return within_tmp(replace(plan, outcome=Outcome.OVERFLOWS)) if plan.packed else plan
 
 
-def _bound_by(plan: Plan, most: int) -> str:
+def _bound_by(plan: Plan) -> str:
+    most = in_megabytes(min(plan.limits.threshold, plan.limits.limit))
     if plan.packed:
-        return f"over {in_megabytes(most)}: what does not fit is packed"
+        return f"over {most}: what does not fit is packed"
     if plan.bundle_size <= plan.limits.threshold:
-        return f"at most {in_megabytes(plan.limits.threshold)}: everything is vendored"
+        return f"at most {most}: everything is vendored"
     return "over the threshold, under the limit; everything is vendored"
 
 

@@ -9,7 +9,7 @@ plan() decides and leaves nothing behind; build() carries out what was decided.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -55,7 +55,7 @@ class Contents:
     def report(self, console: Console, written: Written | None) -> Report:
         """What there is to say of it."""
         made = self.installed.locked.made or ""
-        return report_of(
+        found = report_of(
             self.decision.plan,
             project=self.installed.project.name,
             target=self.installed.target,
@@ -65,6 +65,7 @@ class Contents:
             written=written,
             seconds=dict(console.seconds),
         )
+        return replace(found, prediction=self.decision.prediction)
 
 
 def plan(inputs: Inputs, tools: Tools) -> Report:

@@ -6,7 +6,7 @@ it. Only plain values: who reads a report needs none of what made it, and no oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from overflow.errors import ExitCode, Fault
@@ -120,6 +120,34 @@ class Written:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a cold start will take, in seconds on one CPU (costs.py)."""
+
+    client: float
+    """Python and Lambda's client come up."""
+    install: float
+    """What overflows is put into /tmp."""
+    execute: float
+    """Imports, as with bytecode."""
+    compile: float
+    """More, for what has none."""
+    later: float
+    """What the code asks for beyond start-up takes once more, at first use."""
+    strategies: Mapping[str, float] = field(default_factory=dict)
+    """By strategy, what start and first use would take together."""
+
+    @property
+    def seconds(self) -> float:
+        """Of the start, which Lambda calls init."""
+        return self.client + self.install + self.execute + self.compile
+
+    @property
+    def total(self) -> float:
+        """With first use: until all that the code asks for is imported."""
+        return self.seconds + self.later
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Everything there is to say of one build or plan."""
 
@@ -142,6 +170,9 @@ class Report:
     written: Written | None
     """None for a plan, and where the outcome is TOO_LARGE."""
     seconds: Mapping[str, float]
+    """Of the build, by step."""
+    prediction: Prediction | None = None
+    """None where nothing is known of the start (strategy `defer`)."""
 
     @property
     def exit_code(self) -> ExitCode:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from overflow.coldstart import section
 from overflow.limits import in_megabytes
 from overflow.markdown import (
     bar,
@@ -138,6 +139,7 @@ def _frame(report: Report) -> dict[str, str]:
         "written": _written(report),
         "advice": items("To do", report.remedies) + items("Warning", report.warnings),
         "settings": _settings(report),
+        "start": section(report),
         "parts": _parts(report),
         "notes": items("Note", report.notes),
     }

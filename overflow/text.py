@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overflow.coldstart import line
 from overflow.limits import in_megabytes
 from overflow.templates import render
 
@@ -57,6 +58,7 @@ def _row(row: Row) -> str:
 
 
 def _advice(report: Report) -> str:
-    lines = [f"To do: {remedy}." for remedy in report.remedies]
+    lines = [start] if (start := line(report)) else []
+    lines += [f"To do: {remedy}." for remedy in report.remedies]
     lines += [f"Warning: {warning}." for warning in report.warnings]
     return "\n".join(lines)

@@ -20,7 +20,18 @@ from overflow.limits import (
     Limits,
 )
 from overflow.plan import Outcome, Strategy
-from overflow.report import BUNDLE, ZIP, Failure, Function, Place, Report, Row, Sizes, Written
+from overflow.report import (
+    BUNDLE,
+    ZIP,
+    Failure,
+    Function,
+    Place,
+    Prediction,
+    Report,
+    Row,
+    Sizes,
+    Written,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +43,8 @@ MOST_ROWS = 20_000
 
 _LIMITS = ("threshold", "limit", "layers", "tmp")
 _SIZES = (*"installed project vendored support bytecode packed bundle deferred unpacked".split(),)
-_STEPS = frozenset("project lock install measure start plan installer bundle archive".split())
+_STEPS = (*"project lock install measure start plan installer bundle archive".split(),)
+_PARTS = ("client", "install", "execute", "compile", "later")
 
 # All fields of each object: the regular expression that a text wholly matches, the least and the
 # most that a whole number is, or None for what is read by itself.
@@ -43,7 +55,8 @@ _REPORT: Mapping[str, Shape] = {
     "exit_code": COUNT,
     "strategy": "|".join(one.value for one in Strategy),
     **dict.fromkeys(("remedies", "warnings", "notes", "target", "function"), None),
-    **dict.fromkeys(("limits", "sizes", "distributions", "artifact", "seconds"), None),
+    **dict.fromkeys(("limits", "sizes", "distributions", "artifact"), None),
+    **dict.fromkeys(("prediction", "seconds"), None),
 }
 _TARGET: Mapping[str, Shape] = {
     "runtime": r"python3\.[0-9]+",
@@ -98,7 +111,8 @@ def to_json(report: Report) -> str:
         "sizes": {f"{key}_bytes": getattr(sizes, key) for key in _SIZES},
         "distributions": [_row(row) for row in report.rows],
         "artifact": _artifact(report.written),
-        "seconds": {key: round(value, 3) for key, value in report.seconds.items()},
+        "prediction": _prediction(report.prediction),
+        "seconds": _rounded(report.seconds),
     }
     return json.dumps(content, indent=2) + "\n"
 
@@ -126,6 +140,20 @@ def _artifact(written: Written | None) -> dict[str, Any] | None:
     }
 
 
+def _prediction(prediction: Prediction | None) -> dict[str, Any] | None:
+    if prediction is None:
+        return None
+    parts = {key: getattr(prediction, key) for key in _PARTS}
+    return {
+        **_rounded({"seconds": prediction.seconds, **parts}),
+        "strategies": _rounded(prediction.strategies),
+    }
+
+
+def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:
+    return {key: round(value, 3) for key, value in seconds.items()}
+
+
 def failure_to_json(failure: Failure) -> str:
     """fault.json: why there is no report."""
     return json.dumps({"schema": SCHEMA, "fault": vars(failure)}, indent=2) + "\n"
@@ -149,7 +177,8 @@ def from_json(content: bytes) -> Report:
         sizes=Sizes(**_read_bytes(top.inner("sizes"), _SIZES)),
         rows=top.each("distributions", _read_row, most=MOST_ROWS),
         written=_read_written(top.optional("artifact")),
-        seconds=_read_seconds(top.inner("seconds")),
+        prediction=_read_prediction(top.optional("prediction")),
+        seconds=top.inner("seconds").durations(_STEPS),
     )
     if values["exit_code"] != report.exit_code:
         raise invalid(f"{top.where}exit_code: does not fit the outcome")
@@ -183,15 +212,20 @@ def _read_row(fields: Fields) -> Row:
     return Row(size=size, compressed=compressed, declared=declared, **values)
 
 
+def _read_prediction(fields: Fields | None) -> Prediction | None:
+    if fields is None:
+        return None
+    strategies = fields.inner("strategies").durations([one.value for one in Strategy])
+    known = ("seconds", *_PARTS)
+    rest = {key: value for key, value in fields.mapping.items() if key != "strategies"}
+    found = replace(fields, mapping=rest).durations(known)
+    if found.keys() != set(known):
+        raise invalid(f"{fields.where[:-1]}: expected {', '.join(known)}")
+    return Prediction(**{key: found[key] for key in _PARTS}, strategies=strategies)
+
+
 def _read_written(fields: Fields | None) -> Written | None:
     if fields is None:
         return None
     values = fields.values(_WRITTEN)
     return Written(**{key: values[key] for key in ("bundle_bytes", "zip_bytes", "zip_sha256")})
-
-
-def _read_seconds(fields: Fields) -> Mapping[str, float]:
-    for key, value in fields.mapping.items():
-        if key not in _STEPS or type(value) not in {int, float} or value < 0:
-            raise invalid(f"{fields.where[:-1]}: expected steps' durations")
-    return fields.mapping

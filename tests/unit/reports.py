@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from overflow.limits import megabytes
 from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
-from overflow.report import Failure, Function, Place, Report, Row, Sizes, Written
+from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
 from tests.unit.builders import handler, limits, plan_of, target
 
@@ -130,7 +130,15 @@ def packed() -> Report:
         support_size=27_000,
         bound_by="over 240.0 MB: what does not fit is packed",
     )
-    return report(plan=within_tmp(plan), name="packed")
+    prediction = Prediction(
+        client=0.1,
+        install=0.6,
+        execute=0.75,
+        compile=0.05,
+        later=0.25,
+        strategies={"defer": 7.5, "pack": 1.75, "auto": 1.5},
+    )
+    return replace(report(plan=within_tmp(plan), name="packed"), prediction=prediction)
 
 
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:

@@ -14,6 +14,7 @@ import pytest
 from benchmarks import origin, plot, started
 from benchmarks.app import APPS
 from benchmarks.plain import Plain
+from benchmarks.predict import Prediction
 from benchmarks.scene import NoBundle, Scene
 from benchmarks.started import AUTO, FLOOR, ORIGIN, PACK, Started
 from overflow.limits import MIB
@@ -62,6 +63,16 @@ def test_what_does_not_fit_is_all_above_250_mb() -> None:
     plain = Plain(root=ROOT, sha256="", installed=400 * MIB, compressed=1)
     assert plain.excess == 150 * MIB
     assert Plain(root=ROOT, sha256="", installed=1, compressed=1).excess == 0
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "off"),
+    [(1.1, (1.0,), 0.1), (0.9, (1.0, 1.0, 5.0), 0.1), (None, (1.0,), math.inf), (1, (), math.inf)],
+)
+def test_a_prediction_is_held_against_the_median(
+    predicted: float | None, measured: tuple[float, ...], off: float
+) -> None:
+    assert Prediction(predicted=predicted, measured=measured).off == pytest.approx(off)
 
 
 def test_a_contender_that_fails_gives_its_error_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def planned(*, alpha: float, compressed: float | None, runtime: str = "") -> Pla
         unpacked_size=megabytes(alpha) if is_packed else 0,
         support_size=0,
     )
-    return packed_plan(plan, most=plan.limits.threshold)
+    return packed_plan(plan)
 
 
 @pytest.mark.parametrize(

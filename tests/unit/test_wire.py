@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from overflow.errors import InputFault
 from overflow.limits import LARGEST_REPORT, Limits, megabytes
 from overflow.plan import Outcome
-from overflow.report import ZIP, Failure, Function, Place, Report, Row, Sizes, Written
+from overflow.report import ZIP, Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.wire import MOST_ROWS, failure_from_json, failure_to_json, from_json, to_json
 from tests.unit.reports import REPORTS, SAMPLES, assert_golden, failure, fits
 
@@ -58,12 +58,22 @@ FUNCTIONS = st.builds(
     ephemeral_storage_mb=st.integers(min_value=512, max_value=10_240),
     memory_mb=st.integers(min_value=128, max_value=10_240),
 )
+SECONDS = st.integers(min_value=0, max_value=10**6).map(lambda number: number / 1000)
+PREDICTIONS = st.builds(
+    Prediction,
+    client=SECONDS,
+    install=SECONDS,
+    execute=SECONDS,
+    compile=SECONDS,
+    later=SECONDS,
+    strategies=st.dictionaries(st.sampled_from(["defer", "pack", "auto"]), SECONDS),
+)
 REPORT = st.builds(
     Report,
     version=TEXT,
     project=TEXT,
     outcome=st.sampled_from(Outcome),
-    strategy=st.sampled_from(["defer", "pack"]),
+    strategy=st.sampled_from(["defer", "pack", "auto"]),
     bound_by=TEXT,
     remedies=TEXTS,
     plan_warnings=TEXTS,
@@ -85,6 +95,7 @@ REPORT = st.builds(
     rows=st.lists(ROWS, max_size=4).map(tuple),
     written=st.none() | WRITTEN,
     seconds=st.just({}),
+    prediction=st.none() | PREDICTIONS,
 )
 
 

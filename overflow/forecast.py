@@ -1,0 +1,76 @@
+"""Forecast: what a cold start will take, by the model of costs.py and the recorded seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from overflow.costs import CLIENT, installing
+from overflow.packing import choose
+from overflow.plan import Strategy
+from overflow.report import Prediction
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from overflow.appraisal import Appraisal
+    from overflow.packing import Choice
+    from overflow.startup import Recording, Seconds
+
+
+def forecast(scales: Appraisal, choice: Choice, compiled: Collection[str]) -> Prediction:
+    """The prediction for a choice. compiled: what has bytecode, by the recording's names."""
+    install, on_import = scales.unpacking(choice)
+    return _prediction(scales.recording, compiled, install=install, on_import=on_import)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What the other strategies would have to work with."""
+
+    room: int | None
+    """Bytes for what is vendored and packed; None where all fits and nothing overflows."""
+    tmp: int
+    lazy: bool
+    """Whether `auto` may be lazy."""
+    deferred: int
+    """Bytes that `defer` would install at cold start."""
+
+
+def strategies(scales: Appraisal, terms: Terms) -> dict[str, float]:
+    """Seconds of start and first use together, by strategy, as far as sizes are known."""
+    found = {Strategy.DEFER: _deferring(scales.recording, terms.deferred)}
+    for strategy in (Strategy.PACK, Strategy.AUTO):
+        variant = replace(scales, lazy=terms.lazy and strategy is Strategy.AUTO)
+        choice: Choice | None = frozenset()
+        if terms.room is not None:
+            choice = choose(variant.loads(), terms.room, tmp=terms.tmp)
+        if choice is not None:
+            found[strategy] = forecast(variant, choice, scales.recording.all)
+    return {strategy.value: one.total for strategy, one in found.items()}
+
+
+def _deferring(recording: Recording, size: int) -> Prediction:
+    """By uv, without bytecode."""
+    return _prediction(recording, (), install=installing(size), on_import=0.0)
+
+
+def _prediction(
+    recording: Recording, compiled: Collection[str], *, install: float, on_import: float
+) -> Prediction:
+    start, demand = recording.start, recording.demand
+    return Prediction(
+        client=CLIENT,
+        install=install,
+        execute=recording.overhead + _executing(start),
+        compile=_compiling(start, compiled),
+        later=on_import + _executing(demand) + _compiling(demand, compiled),
+    )
+
+
+def _executing(files: Mapping[str, Seconds]) -> float:
+    return sum(one.execute for one in files.values())
+
+
+def _compiling(files: Mapping[str, Seconds], compiled: Collection[str]) -> float:
+    return sum(one.compile for path, one in files.items() if path not in compiled)
