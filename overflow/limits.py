@@ -52,7 +52,7 @@ INIT_WARNING_SECONDS = 8.0
 """Above it, a slower machine, or less memory, may be too slow."""
 
 SNAPSTART_PYTHON = (3, 12)
-"""The oldest Python with SnapStart, which also asks for a /tmp of 512 MB (AWS Lambda: SnapStart)."""
+"""The oldest Python with SnapStart, which also asks for a /tmp of 512 MB (AWS: SnapStart)."""
 
 MEMORY_BASE_MB = 128
 """The least that Lambda gives, and enough for Python itself."""

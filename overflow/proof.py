@@ -37,13 +37,17 @@ LAMBDAS_OWN = frozenset(
 )
 """Modules that Lambda's Python brings along (AWS Lambda: Python runtimes), and this one need not."""
 
+DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
+OTHER_MACHINE = "this machine cannot start what is for {}"
+EARLIER = "so an earlier build found of the same bundle"
+WITHOUT = "without isolation: {}"
 AS_BEFORE = "it stops where it did before bundling: {}"
 IN_ITS_OWN_CODE = "it stops in its own code, for want of a setting maybe: {}"
 NOT_HERE = "{} may be Lambda's or a layer's, and is not on this machine"
 OLD_MACHINE = "the glibc of this machine is older than the function's: {}"
 
 
-class Outcome(Enum):
+class Finding(Enum):
     """What a start showed."""
 
     PROVEN = "proven"
@@ -66,14 +70,14 @@ class Cold:
     @property
     def imports(self) -> float:
         """The rest: Python itself, and what the handler imports."""
-        return self.total - self.install
+        return max(0.0, self.total - self.install)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
     """What there is to say of one start. Its texts are the app's: hostile."""
 
-    outcome: Outcome
+    finding: Finding
     cold: Cold | None = None
     """None where the handler was not reached."""
     problem: str = ""
@@ -87,27 +91,27 @@ class Proof:
 
     def sentence(self, predicted: float | None = None) -> str:
         """The verdict in one line; predicted: seconds, where a plan said them."""
-        if self.outcome is Outcome.BROKEN:
+        if self.finding is Finding.BROKEN:
             return f"Does not start: {self.problem}"
         if self.cold is None:
             return "Not proven to start"
-        parts = [f"{self.cold.install:.1f} s unpacking"] if self.cold.install else []
-        parts += [f"{self.cold.imports:.1f} s imports"] if parts else []
+        parts = [f"{self.cold.install:.2f} s unpacking"] if self.cold.install else []
+        parts += [f"{self.cold.imports:.2f} s imports"] if parts else []
         text = ", ".join(parts)
         if predicted is not None:
-            text = "; ".join(filter(None, (text, f"{predicted:.1f} s predicted")))
-        return f"Started in {self.cold.total:.1f} s" + (f" ({text})" if text else "")
+            text = "; ".join(filter(None, (text, f"{predicted:.2f} s predicted")))
+        return f"Started in {self.cold.total:.2f} s" + (f" ({text})" if text else "")
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What asks for attention although the bundle was built."""
-        missing = self.outcome is Outcome.UNPROVEN and self.problem.startswith(tuple(IMPORTS))
+        missing = self.finding is Finding.UNPROVEN and self.problem.startswith(tuple(IMPORTS))
         return (f"the bundle may not start: {self.problem}",) if missing else ()
 
     @property
     def fault(self) -> Fault | None:
         """What stops a build."""
-        if self.outcome is not Outcome.BROKEN:
+        if self.finding is not Finding.BROKEN:
             return None
         whose = f" ({self.distribution})" if self.distribution else ""
         return BundleFault(
@@ -146,24 +150,24 @@ def judge(
     inside: tuple[str, ...],
     layers: bool = False,
     old_machine: bool = False,
-) -> tuple[Outcome, str]:
-    """The outcome of a start that failed, and a note.
+) -> tuple[Finding, str]:
+    """What a start that failed shows, and a note.
 
     before: how the handler's import ended before it was bundled, empty for well, None where nobody
     knows. inside: folders of what the bundle has and puts into place. layers: whether the function
     has any. old_machine: whether this one has an older glibc than the function.
     """
     if old_machine and "GLIBC_" in failed.problem:
-        return Outcome.UNPROVEN, OLD_MACHINE.format(failed.problem)
+        return Finding.UNPROVEN, OLD_MACHINE.format(failed.problem)
     if failed.kind not in OURS:
         if before and _alike(before, failed):
-            return Outcome.UNPROVEN, AS_BEFORE.format(failed.problem)
+            return Finding.UNPROVEN, AS_BEFORE.format(failed.problem)
         elsewhere = _elsewhere(failed, layers=layers)
         if before != "" and elsewhere:
-            return Outcome.UNPROVEN, NOT_HERE.format(elsewhere)
+            return Finding.UNPROVEN, NOT_HERE.format(elsewhere)
         if before != "" and not _is_of_the_bundle(failed, inside):
-            return Outcome.UNPROVEN, IN_ITS_OWN_CODE.format(failed.problem)
-    return Outcome.BROKEN, ""
+            return Finding.UNPROVEN, IN_ITS_OWN_CODE.format(failed.problem)
+    return Finding.BROKEN, ""
 
 
 def _alike(before: str, failed: Failed) -> bool:
@@ -193,8 +197,9 @@ def _elsewhere(failed: Failed, *, layers: bool) -> str:
 
 def _is_of_the_bundle(failed: Failed, inside: tuple[str, ...]) -> bool:
     """Whether it is no setting, no network and no account that is wanting."""
-    if failed.kind in IMPORTS or failed.problem.startswith(ENDED.format("-")):
-        return True  # minus: a signal ended it, as native code that does not fit does
+    # Minus: a signal ended it, as native code that does not fit does.
+    if failed.kind in IMPORTS or failed.problem.startswith((ENDED.format("-"), "it took over ")):
+        return True
     first = next((file for file in failed.files if file.startswith(inside)), "")
     return "/_overflow/" in first or any(file.startswith(inside) for file in failed.missing)
 
@@ -213,14 +218,10 @@ def slow_start_warnings(
     taken = f"{measured:.1f} s" if measured is not None else f"{max(known):.1f} s, as predicted"
     if measured is not None and predicted is not None:
         taken += f" ({predicted:.1f} s predicted)"
-    remedies = [
-        f"give it {MEMORY_OF_ONE_CPU_MB:,} MB of memory, which is one CPU, or"
-        f" {MEMORY_OF_TWO_CPUS_MB:,} MB, which is two"
-    ]
+    one, two = f"{MEMORY_OF_ONE_CPU_MB:,} MB", f"{MEMORY_OF_TWO_CPUS_MB:,} MB"
+    remedies = [f"give it {one} of memory, which is one CPU, or {two}, which is two"]
     if python >= SNAPSTART_PYTHON and ephemeral_storage_mb <= TMP_DEFAULT_MB:
         remedies.append("turn on SnapStart")
     remedies.append("import less at start")
-    return (
-        f"a cold start takes {taken} on one CPU, and Lambda ends an init after {INIT_SECONDS} s:"
-        f" {', '.join(remedies)}",
-    )
+    limit = f"Lambda ends an init after {INIT_SECONDS} s"
+    return (f"a cold start takes {taken} on one CPU, and {limit}: {', '.join(remedies)}",)

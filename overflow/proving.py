@@ -1,51 +1,30 @@
-"""Proving: start a bundle as Lambda does, in a child that sees nothing else, and judge how it went.
-
-isolation.py shows it the bundle read-only and an empty /tmp, without network, on one processor;
-starter.py starts it there. Where the kernel refuses namespaces (in most containers), the bundle is
-started where it is, its overflow goes to another folder, and Python itself keeps it from writing to
-the bundle and from the network; the proof says so.
-"""
+"""Proving: start a bundle as Lambda does, and judge how that went."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import re
-import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
+from overflow.bytecode import cache_folder
 from overflow.culprit import RECORDS, culprit, title_of
 from overflow.errors import InputFault
-from overflow.limits import RUNTIMES
-from overflow.process import run
-from overflow.proof import ENDED, LONGEST, TOOK_OVER, Cold, Failed, Outcome, Proof, judge
-from overflow.runtime.manifest import MANIFEST_FILE, OVERFLOW_FOLDER, Manifest, from_json
-from overflow.startup import LAMBDAS_OWN, PASSED_ON
+from overflow.limits import RUNTIMES, megabytes
+from overflow.proof import EARLIER, LONGEST, WITHOUT, Cold, Failed, Finding, Proof, judge
+from overflow.recall import Recall
+from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest, from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
 
-ISOLATION, STARTER = (Path(__file__).with_name(name) for name in ("isolation.py", "starter.py"))
-"""What runs under the target's Python."""
-
-TASK = "/var/task"
-"""Where the bundle is in a namespace, as in Lambda."""
-
-SECONDS = 60
-"""What a start may take; six times what Lambda gives an init. Kept by a kill."""
-
-HOME = "/home/sbx_user1051"
-"""Lambda's, which is not there."""
-
-FOR_NETWORK = re.compile(
-    r"SSL_CERT_(FILE|DIR)|(HTTP|HTTPS|ALL|NO)_PROXY|(http|https|all|no)_proxy"
-    r"|UV_(DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS)"
-)
-"""Variables that the installer of what is deferred may need here."""
-
-WITHOUT = "without isolation: {}"
+    from overflow.attempt import Attempt
+    from overflow.plan import Plan
+    from overflow.startup import Recording
 
 _INSTALLED = re.compile(
     r"(?m)^(?:Runtime dependencies installed|Installed \S+ on first import) in (\d+\.\d+)s$"
@@ -53,33 +32,7 @@ _INSTALLED = re.compile(
 """What the runtime prints once something is in place (runtime/ready.py, runtime/lazy.py)."""
 
 _FRAME = re.compile(r'(?m)^  File "([^"]+)", line \d+')
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """How a bundle is to be started."""
-
-    python: Path
-    """One of the function's version."""
-    tmp_bytes: int
-    """Of the function's /tmp."""
-    modules: tuple[str, ...] = ()
-    """What is to be imported after the handler, and could be before it was bundled."""
-    before: str | None = None
-    """How the handler's import ended before it was bundled: empty for well, None for not tried."""
-    layers: bool = False
-    """Whether the function has any."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Said:
-    """What a child left behind."""
-
-    lines: tuple[Mapping[str, Any], ...]
-    output: str
-    errors: str
-    ended: str
-    """How the process did, where it did not say the rest."""
+"""A line of faulthandler's, the innermost first."""
 
 
 def read_manifest(bundle: Path) -> Manifest:
@@ -94,161 +47,167 @@ def read_manifest(bundle: Path) -> Manifest:
         ) from error
 
 
-def prove(bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str]) -> Proof:
-    """Start the bundle, once; work: a new folder for what that needs. Raises InputFault."""
-    manifest = read_manifest(bundle)
-    work.mkdir(parents=True)
-    said = _start(bundle.resolve(), manifest, trial, work.resolve(), environ, isolated=True)
-    refused = next((str(line["refused"]) for line in said.lines if "refused" in line), None)
-    if refused is None:
-        return _proof(said, manifest, trial, bundle, root=TASK, overflow=OVERFLOW_FOLDER)
-    said = _start(bundle.resolve(), manifest, trial, work.resolve(), environ, isolated=False)
-    root, overflow = str(bundle.resolve()), _other_overflow(work)
-    found = _proof(said, manifest, trial, bundle, root=root, overflow=overflow)
-    notes = filter(None, (found.note, WITHOUT.format(refused)))
-    return replace(found, note="; ".join(notes))
-
-
-def _other_overflow(work: Path) -> str:
-    return f"{work.resolve()}/tmp/{OVERFLOW_FOLDER.rpartition('/')[2]}"
-
-
-def _start(
-    bundle: Path,
-    manifest: Manifest,
-    trial: Trial,
-    work: Path,
-    environ: Mapping[str, str],
-    *,
-    isolated: bool,
-) -> _Said:
-    output, network = work / f"said-{isolated}", manifest.deferred is not None
-    # A virtual environment's Python is a link; what it leads to needs nothing beside it.
-    python = str(trial.python.resolve())
-    root = TASK if isolated else str(bundle)
-    (work / "tmp").mkdir(exist_ok=True)
-    asked = {
-        "root": root,
-        "modules": list(trial.modules),
-        "guard": "" if isolated or network else str(ISOLATION),
-        "overflow_folder": "" if isolated else _other_overflow(work),
-    }
-    passed = {
-        name: value
-        for name, value in environ.items()
-        if name in PASSED_ON or (network and FOR_NETWORK.fullmatch(name))
-    }
-    environment = {**passed, **LAMBDAS_OWN, "LAMBDA_TASK_ROOT": root, "HOME": HOME}
-    source = STARTER.read_text(encoding="utf-8")
-    wanted = {
-        "bundle": str(bundle),
-        "isolated": isolated,
-        "network": network,
-        "tmp_bytes": trial.tmp_bytes,
-        "output": str(output),
-        "asked": asked,
-        "command": [python, "-I", "-S", "-B", "-X", "faulthandler", "-c", source],
-        "environment": environment | ({} if isolated else {"TMPDIR": str(work / "tmp")}),
-    }
-    return _run(python, wanted, work, output, passed)
-
-
-def _run(
-    python: str, wanted: Mapping[str, Any], work: Path, output: Path, passed: Mapping[str, str]
-) -> _Said:
-    path = work / "wanted.json"
-    path.write_text(json.dumps(wanted), encoding="utf-8")
-    command = [python, "-I", "-S", "-B", str(ISOLATION), str(path)]
-    began = time.monotonic()
-    done = run(command, folder=work, environment=passed, seconds=SECONDS)
-    is_over = time.monotonic() - began >= SECONDS
-    return _Said(
-        lines=_lines(output.read_bytes() if output.is_file() else b""),
-        output=done.output,
-        errors=done.errors,
-        ended=TOOK_OVER.format(SECONDS) if is_over else ENDED.format(done.exit_code),
+def trial_of(recording: Recording, python: Path, plan: Plan) -> Trial:
+    """The trial of a bundle whose handler was imported before, or not."""
+    is_recorded = bool(recording.start) and not recording.note
+    return Trial(
+        python=python,
+        tmp_bytes=max(plan.limits.tmp, megabytes(plan.ephemeral_storage_mb)),
+        modules=tuple(later(recording.demand, recording.start, recording.failed)),
+        before=recording.problem if recording.problem or is_recorded else None,
+        layers=plan.limits.layers > 0,
     )
 
 
-def _lines(content: bytes) -> tuple[Mapping[str, Any], ...]:
-    """What the starter said; the app could write there too, so it is read as a stranger's."""
-    found: list[Mapping[str, Any]] = []
-    for line in content.splitlines():
-        try:
-            one = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(one, dict):
-            found.append(one)
-    return tuple(found)
+def later(demand: Collection[str], known: Collection[str], failed: Collection[str]) -> list[str]:
+    """The packages and modules to import after the handler, none of which lies in another.
+
+    demand: files that the code asks for beyond start-up, and failed: those that came to no good
+    end, by their paths in a bundle where everything is vendored; known: what is imported by then.
+    """
+    packages = {path.removesuffix("/__init__.py") for path in {*demand, *known}}
+    found: list[str] = []
+    for path in sorted(set(demand) - set(failed)):
+        name = path.removeprefix(f"{VENDOR_FOLDER}/").removesuffix(".py").removesuffix("/__init__")
+        parts = name.split("/")
+        above = (f"{VENDOR_FOLDER}/{'/'.join(parts[:n])}" for n in range(1, len(parts)))
+        is_module = path.startswith(f"{VENDOR_FOLDER}/") and path.endswith(".py")
+        if is_module and all(map(str.isidentifier, parts)) and packages.isdisjoint(above):
+            found.append(".".join(parts))
+    return found
 
 
-def _proof(
-    said: _Said, manifest: Manifest, trial: Trial, bundle: Path, *, root: str, overflow: str
+def prove_once(
+    bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str], sha256: str
 ) -> Proof:
-    seconds = next((line["seconds"] for line in said.lines if "seconds" in line), None)
-    cold = _cold(seconds, said.output)
-    failed, outcome, note = _failed(said, has_started=cold is not None), Outcome.PROVEN, ""
+    """As prove(); one that started before is not started again. sha256: of its archive."""
+    cache = cache_folder(environ, work / "bytecode")
+    recall, key = Recall(folder=cache.parent / "proofs"), _key(trial, sha256)
+    known = _kept(recall.get(key))
+    if known is not None:
+        return known
+    proof = prove(bundle, trial, work, environ)
+    if proof.finding is Finding.PROVEN and proof.cold is not None and not proof.note:
+        content = {"total": proof.cold.total, "install": proof.cold.install}
+        recall.put(key, json.dumps(content).encode())
+    return proof
+
+
+def _key(trial: Trial, sha256: str) -> str:
+    binary = trial.python.resolve()
+    status = binary.stat()
+    programs = [path.read_text(encoding="utf-8") for path in (ISOLATION, STARTER)]
+    python = [str(binary), status.st_size, status.st_mtime_ns]
+    content = [sha256, python, trial.tmp_bytes, trial.modules, programs]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _kept(content: bytes) -> Proof | None:
+    """What was kept of a start that went well; None for what is damaged, or nothing."""
+    try:
+        said = json.loads(content)
+        cold = _cold(said["total"], said["install"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Proof(finding=Finding.PROVEN, cold=cold, note=EARLIER) if cold else None
+
+
+def prove(bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str]) -> Proof:
+    """Start the bundle; work: a new folder for what that needs. Raises InputFault."""
+    manifest = read_manifest(bundle)
+    place = Place(bundle=bundle.resolve(), work=work.resolve(), isolated=True)
+    went = attempt(place, trial, environ)
+    refused = went.refused
+    if refused is None:
+        return _proof(went, manifest, trial)
+    went = attempt(replace(place, isolated=False), trial, environ)
+    found = _proof(went, manifest, trial)
+    return replace(found, note="; ".join(filter(None, (found.note, WITHOUT.format(refused)))))
+
+
+def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
+    installed = sum(float(one) for one in _INSTALLED.findall(went.output))
+    total = next((line["seconds"] for line in went.said if "seconds" in line), None)
+    cold = _cold(total, installed)
+    failed = _what_failed(went, has_started=cold is not None)
     if failed is None:
-        return Proof(outcome=outcome, cold=cold)
-    version = tuple(map(int, manifest.python.split(".")))
-    outcome, note = judge(
+        return Proof(finding=Finding.PROVEN, cold=cold)
+    place = went.place
+    finding, note = judge(
         failed,
         before="" if cold else trial.before,
-        inside=(f"{root}/", f"{overflow}/"),
+        inside=(f"{place.root}/", f"{place.overflow}/"),
         layers=trial.layers,
-        old_machine=_glibc() < RUNTIMES.get((version[0], version[1]), (0, 0)),
+        old_machine=_glibc() < _glibc_of(manifest.python),
     )
-    records = {
-        title: _recorded(path)
+    records = _records(place.bundle)
+    whose = culprit(failed, records, root=place.root, overflow_folder=place.overflow)
+    return Proof(
+        finding=finding,
+        cold=cold,
+        problem=failed.problem[:LONGEST],
+        distribution=whose,
+        trace=failed.trace,
+        note=note[: 2 * LONGEST],
+    )
+
+
+def _cold(total: object, install: object) -> Cold | None:
+    if not isinstance(total, (int, float)) or not isinstance(install, (int, float)):
+        return None
+    if not 0 <= total <= SECONDS or install < 0:
+        return None
+    return Cold(total=float(total), install=min(float(install), float(total)))
+
+
+def _what_failed(went: Attempt, *, has_started: bool) -> Failed | None:
+    """What went wrong at first; None where all went well."""
+    for line in went.said:
+        if "problem" in line:
+            return _read_failure(line)
+    if has_started and any("end" in line for line in went.said):
+        return None
+    importing = [str(line["importing"]) for line in went.said if "importing" in line]
+    during = f", importing {importing[-1]}" if importing else ""
+    frames = tuple(_FRAME.findall(went.errors))
+    return Failed(problem=f"{went.ended}{during}", files=frames, trace=went.errors)
+
+
+def _read_failure(line: Mapping[str, Any]) -> Failed:
+    names, files, missing = (
+        tuple(map(str, value)) if isinstance(value := line.get(key), list) else ()
+        for key in ("names", "files", "missing")
+    )
+    trace = str(line.get("trace", ""))[-LONGEST_LOG:]
+    return Failed(
+        problem=str(line["problem"]), names=names, files=files, missing=missing, trace=trace
+    )
+
+
+def _records(bundle: Path) -> dict[str, frozenset[str]]:
+    """The files of each distribution whose RECORD is in the bundle."""
+    return {
+        title: _listed(path)
         for pattern in RECORDS
         for path in sorted(bundle.glob(pattern))
         if (title := title_of(str(path)))
     }
-    return Proof(
-        outcome=outcome,
-        cold=cold,
-        problem=failed.problem[:LONGEST],
-        distribution=culprit(failed, records, root=root, overflow_folder=overflow),
-        trace=failed.trace,
-        note=note[: LONGEST * 2],
-    )
 
 
-def _cold(seconds: object, output: str) -> Cold | None:
-    if not isinstance(seconds, (int, float)) or not 0 <= seconds <= SECONDS:
-        return None
-    install = sum(float(one) for one in _INSTALLED.findall(output))
-    return Cold(total=float(seconds), install=min(install, float(seconds)))
-
-
-def _failed(said: _Said, *, has_started: bool) -> Failed | None:
-    """What went wrong at first; None where all went well."""
-    for line in said.lines:
-        if "problem" in line:
-            before = f"while importing {line['module']}: " if "module" in line else ""
-            return replace(_read_failed(line), trace=before + str(line.get("trace", "")))
-    if has_started and any("end" in line for line in said.lines):
-        return None
-    frames = _FRAME.findall(said.errors)
-    return Failed(problem=said.ended, files=tuple(frames), trace=said.errors[-4000:])
-
-
-def _read_failed(line: Mapping[str, Any]) -> Failed:
-    texts = {
-        key: tuple(map(str, value)) if isinstance(value := line.get(key), list) else ()
-        for key in ("names", "files", "missing")
-    }
-    return Failed(problem=str(line["problem"]), **texts)
-
-
-def _recorded(record: Path) -> frozenset[str]:
+def _listed(record: Path) -> frozenset[str]:
     text = record.read_text(encoding="utf-8", errors="replace")
     return frozenset(line.partition(",")[0] for line in text.splitlines())
 
 
 def _glibc() -> tuple[int, int]:
     """Of this machine; (0, 0) where it has another C library."""
-    version = platform.libc_ver()[1].split(".")
-    parts = [int(part) for part in version[:2] if part.isdigit()]
+    return _pair(platform.libc_ver()[1])
+
+
+def _glibc_of(python: str) -> tuple[int, int]:
+    return RUNTIMES.get(_pair(python), (0, 0))
+
+
+def _pair(version: str) -> tuple[int, int]:
+    parts = [int(part) for part in version.split(".")[:2] if part.isdigit()]
     return (parts[0], parts[1]) if len(parts) == 2 else (0, 0)

@@ -97,7 +97,7 @@ def _guard(path: str, root: str) -> None:
 
 def _move_overflow(folder: str) -> None:
     """Have the bundle's manifest name another folder for what overflows."""
-    manifest = __import__("_overflow.manifest", fromlist=["from_json"])
+    manifest: Any = __import__("_overflow.manifest", fromlist=["from_json"])
     read = manifest.from_json
     manifest.from_json = lambda text: read(text)._replace(overflow_folder=folder)
 

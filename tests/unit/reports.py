@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from overflow.limits import megabytes
 from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
+from overflow.proof import Cold, Finding, Proof
 from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
 from tests.unit.builders import handler, limits, plan_of, target
@@ -138,7 +139,10 @@ def packed() -> Report:
         later=0.25,
         strategies={"defer": 7.5, "pack": 1.75, "auto": 1.5},
     )
-    return replace(report(plan=within_tmp(plan), name="packed"), prediction=prediction)
+    cold = Cold(install=0.5, total=1.375)
+    proof = Proof(finding=Finding.PROVEN, cold=cold, note="without isolation: refused")
+    found = report(plan=within_tmp(plan), name="packed")
+    return replace(found, prediction=prediction, proof=proof)
 
 
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:

@@ -39,6 +39,7 @@ def test_defaults() -> None:
         runtime_install=True,
         start_record=True,
         lazy=True,
+        verify=True,
         handler=None,
         python=None,
         architecture="x86_64",
