@@ -26,7 +26,7 @@ EVENT = http_api_v2("/api/deps-check")
 
 
 def main() -> int:
-    """Run the demo; 0 where both starts answered 200 and the second used the cache."""
+    """Run the demo; 0 where both starts answered 200, and the second found all in /tmp."""
     uv = Path(Uv.bundled(os.environ).binary)
     python = ensure_python(uv)
     say(f"overflow build examples/flask --output {WORK}")
@@ -41,8 +41,8 @@ def main() -> int:
     cold = start(python, ric)
     say("Second start: a new process, the same /tmp, GET /api/deps-check")
     warm = start(python, ric)
-    good = succeeded(cold, "Runtime dependencies installed in") and succeeded(
-        warm, "Using cached runtime dependencies"
+    good = (
+        succeeded(cold) and succeeded(warm) and is_put_in_place(cold) and not is_put_in_place(warm)
     )
     say("Both starts answered 200." if good else "The demo failed: see above.")
     return 0 if good else 1
@@ -74,9 +74,14 @@ def start(python: Path, ric: Path) -> LambdaRun:
     return run
 
 
-def succeeded(run: LambdaRun, line: str) -> bool:
-    """Whether the one answer was a 200 and the log has the line."""
-    return line in run.log and [status_and_json(one)[0] for one in run.responses] == [200]
+def succeeded(run: LambdaRun) -> bool:
+    """Whether the one answer was a 200."""
+    return [status_and_json(one)[0] for one in run.responses] == [200]
+
+
+def is_put_in_place(run: LambdaRun) -> bool:
+    """Whether something was unpacked, at the start or on first import."""
+    return any(said in run.log for said in ("dependencies installed in", "on first import in"))
 
 
 def say(text: str) -> None:

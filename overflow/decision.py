@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
 from overflow.bytecode import TASK, cached_name
-from overflow.forecast import Terms, forecast, strategies
+from overflow.forecast import Terms, forecast, others
 from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.limits import MARGIN, TMP_HEADROOM
@@ -261,8 +261,9 @@ def _prediction(
         deferred=0 if room is None else sum(p.size for p in plan.placements if p.verdict.is_public),
     )
     found = forecast(scales, choice, beside | scales.compiled(choice))
-    others = {**strategies(scales, terms), question.strategy.value: found.total}
-    return replace(found, strategies=others)
+    strategies = {question.strategy.value: found.total}
+    strategies |= others(scales, terms, question.strategy)
+    return replace(found, strategies=strategies)
 
 
 def _placements(

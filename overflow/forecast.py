@@ -37,10 +37,13 @@ class Terms:
     """Bytes that `defer` would install at cold start."""
 
 
-def strategies(scales: Appraisal, terms: Terms) -> dict[str, float]:
-    """Seconds of start and first use together, by strategy, as far as sizes are known."""
+def others(scales: Appraisal, terms: Terms, chosen: Strategy) -> dict[str, float]:
+    """Seconds of start and first use together, by strategy that was not chosen.
+
+    As far as sizes are known: nothing is compressed for a plan that is not carried out.
+    """
     found = {Strategy.DEFER: _deferring(scales.recording, terms.deferred)}
-    for strategy in (Strategy.PACK, Strategy.AUTO):
+    for strategy in {Strategy.PACK, Strategy.AUTO} - {chosen}:
         variant = replace(scales, lazy=terms.lazy and strategy is Strategy.AUTO)
         choice: Choice | None = frozenset()
         if terms.room is not None:

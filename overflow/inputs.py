@@ -85,7 +85,7 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=_strategy(one["strategy"]),
+        strategy=_strategy(given, environ, one["strategy"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
@@ -141,7 +141,10 @@ def _is_on(given: Given, environ: Mapping[str, str], variable: str) -> bool:
     return bool(given.get(key) or _switch(environ, variable))
 
 
-def _strategy(text: str) -> Strategy:
+def _strategy(given: Given, environ: Mapping[str, str], text: str) -> Strategy:
+    """Who switches Vercel's overflow on, and names no strategy, gets it as it was there."""
+    if not text_option(given, environ, "strategy") and _switch(environ, VERCEL_SWITCH):
+        return Strategy.DEFER
     try:
         return Strategy(text)
     except ValueError:

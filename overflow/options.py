@@ -49,11 +49,12 @@ OPTIONS = (
     Option(
         flag="--strategy",
         choices=tuple(one.value for one in Strategy),
-        default="defer",
-        help="how what does not fit is handled: `defer` installs every public distribution from"
-        " the index at cold start, `pack` carries compressed what does not fit, fetches nothing,"
-        " and adds bytecode; `auto` packs so that the start is the fastest, up to the limit, and"
-        " unpacks what start-up does not import on first import only",
+        default="auto",
+        help="how what does not fit is handled: `auto` carries it compressed, chosen for the"
+        " fastest start, and unpacks on first import what start-up does not import; `pack` unpacks"
+        " all of it at the start; `defer`, which"
+        " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1 chooses, too, installs every public"
+        " distribution from the index at cold start",
     ),
     Option(
         flag="--threshold-mb",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.index import LocalIndex
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report.schema.json"
-OVERFLOWING = ("--threshold-mb", "0.01")
+OVERFLOWING = ("--strategy", "defer", "--threshold-mb", "0.01")
 
 
 def sizes_on_disk(folder: Path) -> dict[str, int]:
@@ -150,7 +150,7 @@ class TestOutcomes:
         self, build: Callable[..., Built], project: ProjectFolder
     ) -> None:
         project.write("model.bin", b"\0" * 400_000)
-        built = build(project, "--threshold-mb", "0.1", "--limit-mb", "0.2", exit_code=3)
+        built = build(project, *OVERFLOWING, "--limit-mb", "0.2", exit_code=3)
         assert built.report["outcome"] == "too-large"
         assert "what cannot be deferred" in built.report["bound_by"]
         assert not (built.folder / "function.zip").exists()
@@ -200,7 +200,7 @@ class TestPlan:
     ) -> None:
         before = set(tmp_path.rglob("*"))
         options = ("--public-index", index.url, "--python", VERSION)
-        result = overflow("plan", project.path, *options, "--threshold-mb", "0.01")
+        result = overflow("plan", project.path, *options, *OVERFLOWING)
         assert result.exit_code == 0, result.err
         assert "Overflows:" in result.out
         assert "alpha 1.0 (public: on 127.0.0.1)" in result.out

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.integration.conftest import Built
 
-OVERFLOWING = ("--threshold-mb", "0.001")
+OVERFLOWING = ("--strategy", "defer", "--threshold-mb", "0.001")
 
 
 def test_no_lock_is_made_and_said(build: Callable[..., Built], project: ProjectFolder) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.pypi  # the runtime client comes from there
 
-OVERFLOWING = ("--threshold-mb", "0.01")
+OVERFLOWING = ("--strategy", "defer", "--threshold-mb", "0.01")
 IMPORTS = {"import": ["alpha", "beta"]}
 INSTALLING = "Installing runtime dependencies..."
 INSTALLED = "Runtime dependencies installed in "

@@ -34,7 +34,7 @@ def test_defaults() -> None:
     assert read() == Inputs(
         project=Path.cwd(),
         output=None,
-        strategy=Strategy.DEFER,
+        strategy=Strategy.AUTO,
         limits=read().limits,
         runtime_install=True,
         start_record=True,
@@ -78,6 +78,22 @@ def test_single_options_come_from_the_environment(key: str, variable: str, value
     given: dict[str, Any] = {variable.removeprefix("OVERFLOW_").lower(): value}
     assert getattr(read({variable: f" {value}\n"}), key) == value
     assert getattr(read({variable: "other"}, **given), key) == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "strategy"),
+    [
+        ({}, {}, Strategy.AUTO),
+        ({SWITCH: "1"}, {}, Strategy.DEFER),
+        ({SWITCH: "0"}, {}, Strategy.AUTO),
+        ({SWITCH: "1", "OVERFLOW_STRATEGY": "pack"}, {}, Strategy.PACK),
+        ({SWITCH: "1"}, {"strategy": "auto"}, Strategy.AUTO),
+    ],
+)
+def test_vercels_switch_chooses_its_strategy(
+    environ: dict[str, str], given: dict[str, Any], strategy: Strategy
+) -> None:
+    assert read(environ, **given).strategy is strategy
 
 
 MANY = [

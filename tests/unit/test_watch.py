@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time, to be set."""
     time = [0.0]
+    monkeypatch.setattr("overflow.watch.queue_of_this_thread", lambda: -1)
     monkeypatch.setattr("overflow.watch.time.perf_counter", lambda: time[0])
     return time
 
@@ -46,6 +47,21 @@ def test_what_is_nested_is_subtracted(now: list[float]) -> None:
     assert clock.seconds.pop(watch.OURS) == 16
     assert clock.seconds == {("a", EXECUTE): 9, ("b", EXECUTE): 2, ("a", COMPILE): 4}
     assert sum(clock.seconds.values()) + 16 == now[0]
+
+
+def test_waiting_for_a_cpu_is_nobodys_time(
+    now: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said = tmp_path / "schedstat"
+    said.write_text("123 1000000000 7\n")
+    with said.open("rb") as stream:
+        monkeypatch.setattr("overflow.watch.queue_of_this_thread", stream.fileno)
+        clock = Clock()
+        now[0] = 5.0
+        said.write_text("456 3000000000 9\n")
+        assert clock.now() == 2.0
+        clock.timed(("a", EXECUTE), int)
+    assert clock.seconds[watch.OURS] == 3.0
 
 
 def test_time_of_another_thread_is_nobodys(now: list[float]) -> None:

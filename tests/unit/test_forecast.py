@@ -1,0 +1,120 @@
+"""Appraisal and forecast: what is worth its bytecode, and what a start will take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from overflow.appraisal import Appraisal
+from overflow.bytecode import Compiled, Compiler
+from overflow.costs import CLIENT, installing, unpacking
+from overflow.forecast import Terms, forecast, others
+from overflow.measure import measure
+from overflow.plan import Strategy
+from overflow.startup import Recording, Seconds
+from tests.unit.builders import write
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+EVERYTHING, NOTHING = frozenset({0, 1, 2}), frozenset[int]()
+AMPLE = 1 << 40
+
+
+class Fake:
+    """Bytecode is as large as its source."""
+
+    def compile(self, sources: Mapping[str, Path]) -> dict[str, Compiled]:
+        return {n: Compiled(path=path, size=path.stat().st_size) for n, path in sources.items()}
+
+
+RECORDING = Recording(
+    start={
+        "app.py": Seconds(execute=0.125, compile=1.0),
+        "_vendor/alpha/__init__.py": Seconds(execute=0.25, compile=2.0),
+        "_vendor/alpha/slow.py": Seconds(execute=0.5, compile=4.0),
+    },
+    demand={"_vendor/beta/__init__.py": Seconds(execute=8.0, compile=16.0)},
+    overhead=0.0625,
+)
+
+
+@pytest.fixture
+def scales(tmp_path: Path) -> Appraisal:
+    """Of alpha, which start-up imports, beta, which the code asks for, and gamma, which nobody."""
+    site = tmp_path / "site"
+    for name, size in {"alpha": 1000, "beta": 3000, "gamma": 7000}.items():
+        info = {"METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n"}
+        info["RECORD"] = f"{name}/__init__.py,,\n{name}/slow.py,,\n{name}-1.dist-info/METADATA,,\n"
+        write(site / f"{name}-1.dist-info", info)
+        write(site / name, {"__init__.py": "#" * size, "slow.py": "#" * 10})
+    return Appraisal(
+        measurement=measure(site),
+        groups=[frozenset({name}) for name in ("alpha", "beta", "gamma")],
+        recording=RECORDING,
+        compiler=cast("Compiler", Fake()),
+        tag="cpython-312",
+        folder=tmp_path / "packed",
+        can_pack=True,
+        lazy=True,
+        with_bytecode=True,
+    )
+
+
+def test_parts_of_a_start_where_all_is_vendored(scales: Appraisal) -> None:
+    found = forecast(scales, NOTHING, compiled={"app.py", "_vendor/alpha/__init__.py"})
+    assert (found.client, found.install, found.compile) == (CLIENT, 0, 4)
+    assert found.execute == 0.0625 + 0.125 + 0.25 + 0.5
+    assert found.later == 8 + 16
+    assert found.seconds == CLIENT + 0.9375 + 4
+    assert found.total == found.seconds + 24
+
+
+def test_what_is_lazy_and_asked_for_is_unpacked_later(scales: Appraisal) -> None:
+    found = forecast(scales, EVERYTHING, compiled=RECORDING.all)
+    alpha, beta = scales.unpacking(EVERYTHING)
+    assert 0 < alpha < beta < unpacking(7000, 5)
+    assert found.install == pytest.approx(alpha)
+    assert found.later == pytest.approx(beta + 8)
+    at_once = forecast(replace(scales, lazy=False), EVERYTHING, compiled=RECORDING.all)
+    assert at_once.later == 8
+    assert at_once.install > alpha + beta
+
+
+def test_strategies_where_nothing_overflows(scales: Appraisal) -> None:
+    found = others(scales, Terms(room=None, tmp=AMPLE, lazy=True, deferred=0), Strategy.AUTO)
+    best = CLIENT + 0.9375 + 8
+    assert found == {"defer": pytest.approx(best + 7 + 16), "pack": pytest.approx(best)}
+
+
+def test_strategies_where_something_does(scales: Appraisal) -> None:
+    """With pack, gamma is unpacked at the start; with auto never."""
+    room = sum(load.vendored for load in scales.loads()) - 3000
+    terms = Terms(room=room, tmp=AMPLE, lazy=True, deferred=10**9)
+    found = {**others(scales, terms, Strategy.AUTO), **others(scales, terms, Strategy.PACK)}
+    assert found["auto"] == pytest.approx(CLIENT + 0.9375 + 8)
+    assert found["auto"] < found["pack"] < found["auto"] + 0.01
+    assert found["defer"] == pytest.approx(found["auto"] + 7 + 16 + installing(10**9))
+    eager = others(scales, replace(terms, lazy=False), Strategy.PACK)
+    assert eager["auto"] == found["pack"]
+
+
+def test_a_strategy_that_cannot_be_has_no_seconds(scales: Appraisal) -> None:
+    terms = Terms(room=1, tmp=AMPLE, lazy=True, deferred=1)
+    assert others(scales, terms, Strategy.AUTO).keys() == {"defer"}
+
+
+def test_bytecode_goes_where_a_byte_of_it_saves_most(scales: Appraisal) -> None:
+    scales = replace(scales, with_bytecode=False)
+    assert scales.weigh(NOTHING)
+    names = {1010 + 3000: 3, 1010: 2, 10: 1}
+    places = [
+        "_vendor/alpha/__pycache__/slow.cpython-312.pyc",
+        "_vendor/alpha/__pycache__/__init__.cpython-312.pyc",
+        "_vendor/beta/__pycache__/__init__.cpython-312.pyc",
+    ]
+    for room, count in names.items():
+        assert list(scales.more_bytecode(NOTHING, room)) == places[:count]
