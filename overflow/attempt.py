@@ -32,9 +32,6 @@ TASK = "/var/task"
 SECONDS = 60
 """What a start may take; six times what Lambda gives an init. Kept by a kill."""
 
-HOME = "/home/sbx_user1051"
-"""Lambda's, which is not there."""
-
 LONGEST_LOG = 4000
 """Characters of a log that are kept, the last ones."""
 
@@ -82,6 +79,11 @@ class Place:
     def tmp(self) -> str:
         """What the child has for /tmp."""
         return "/tmp" if self.isolated else f"{self.work}/tmp"
+
+    @property
+    def home(self) -> str:
+        """A folder that is not there, and in Lambda cannot be made."""
+        return "/home/sbx_user1051" if self.isolated else f"{self.work}/home"
 
     @property
     def overflow(self) -> str:
@@ -156,7 +158,7 @@ def _environment(place: Place, trial: Trial, environ: Mapping[str, str]) -> dict
         for name, value in environ.items()
         if name in PASSED_ON or (trial.network and FOR_NETWORK.fullmatch(name))
     }
-    own = {"LAMBDA_TASK_ROOT": place.root, "HOME": HOME, "TMPDIR": place.tmp}
+    own = {"LAMBDA_TASK_ROOT": place.root, "HOME": place.home, "TMPDIR": place.tmp}
     return {**passed, **LAMBDAS_OWN, **own}
 
 

@@ -35,7 +35,7 @@ LAMBDAS_OWN = frozenset(
     "awslambdaric boto3 botocore dateutil jmespath s3transfer six snapshot_restore_py"
     " urllib3".split()
 )
-"""Modules that Lambda's Python brings along (AWS Lambda: Python runtimes), and this one need not."""
+"""Modules that Lambda has beside the bundle (AWS Lambda: Python runtimes), and others need not."""
 
 DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
 OTHER_MACHINE = "this machine cannot start what is for {}"

@@ -60,7 +60,8 @@ def described(error: BaseException) -> dict[str, Any]:
     chain = list(_chain(error))[::-1]
     files: list[str] = []
     for one in chain:
-        files += [str(each) for each in (getattr(one, "path", None),) if each]
+        named = one.filename if isinstance(one, SyntaxError) else getattr(one, "path", None)
+        files += [str(named)] if named else []
         frames = traceback.extract_tb(one.__traceback__, limit=-MOST_FRAMES)
         files += [frame.filename for frame in frames][::-1]
     names = [str(one.name) for one in chain if isinstance(one, ImportError) and one.name]
