@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("bundle", metavar="BUNDLE", help="a build's output folder, or bundle/ in it")
     check.add_argument(
-        "--tmp-mb", metavar="MB", help="the function's /tmp (default: as report.json says)"
+        "--tmp-mb", metavar="MB", help="the function's /tmp (default: what the bundle asks for)"
     )
     check.add_argument("--json", action="store_true", help="print it as report.json has it")
     for command in (build, plan):

@@ -300,15 +300,27 @@ class TestVerify:
         assert "error[bundle-broken]: the bundle does not start: " in result.err
         assert said in result.err
 
+    @pytest.mark.parametrize("is_gone", [False, True])
+    @pytest.mark.parametrize("app", ["import big", "import alpha"])
     def test_a_damaged_archive_is_found(
-        self, overflow: Callable[..., Result], build: Callable[..., Built], tmp_path: Path
+        self,
+        overflow: Callable[..., Result],
+        build: Callable[..., Built],
+        tmp_path: Path,
+        app: str,
+        *,
+        is_gone: bool,
     ) -> None:
+        """Also one that is lazy, of which a start would say nothing."""
         project = wide(tmp_path)
-        project.write("app.py", "import big" + HANDLER)
-        limits = ("--threshold-mb", "0.13", "--limit-mb", "0.13")
-        built = build(project, "--strategy", "pack", *limits)
+        project.write("app.py", app + HANDLER)
+        limits = ("--threshold-mb", "0.25", "--limit-mb", "0.25")
+        built = build(project, *AUTO, *limits)
         (archive,) = built.bundle.glob("_overflow/packed/*-big")
-        archive.write_bytes(archive.read_bytes()[:-1])
+        content = archive.read_bytes()
+        archive.unlink()
+        if not is_gone:
+            archive.write_bytes(content[:-1])
         result = overflow("verify", built.folder)
         assert result.exit_code == 5
         assert "is not what was built" in result.err
