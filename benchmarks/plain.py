@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.scene import ROOT, Scene, Task, empty_tmp
+from overflow.cache import Cache
 from overflow.crate import Item, write_crate
 from overflow.limits import LIMIT_MB, MIB
 from overflow.runtime.manifest import PACKED_FOLDER, VENDOR_FOLDER
@@ -57,7 +58,7 @@ def prepare(floor: Task) -> Plain:
     ]
     target = root / PACKED_FOLDER / "all"
     target.parent.mkdir(parents=True)
-    crate = write_crate(target, {"all": items})
+    crate = write_crate(target, {"all": items}, Cache(folder=None))
     return Plain(root=root, sha256=crate.sha256, installed=tree.size, compressed=crate.size)
 
 

@@ -99,7 +99,7 @@ def _causes(report: Report) -> tuple[list[Row], int]:
     sizes, limits = report.sizes, report.limits
     deferred = [row for row in report.rows if row.is_deferred or row.is_packed]
     if report.outcome is Outcome.OVERFLOWS:
-        return deferred, sizes.total - min(limits.threshold, limits.limit)
+        return deferred, sizes.content - min(limits.threshold, limits.limit)
     if sizes.bundle <= limits.limit:
         return deferred, sizes.overflow - megabytes(TMP_MAXIMUM_MB)
     # What could be deferred has been, so what is left in the bundle is too much.
@@ -131,6 +131,8 @@ def _text(row: Row) -> str:
 
 
 def _where(row: Row) -> str:
+    if row.is_packed:
+        return "carried compressed"
     return "installed at cold start" if row.is_deferred else "in the bundle"
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from overflow.cache import Cache
     from overflow.grouping import Group
     from overflow.measure import Measurement
     from overflow.startup import Recording
@@ -50,6 +51,7 @@ class Appraisal:
     groups: Sequence[Group]
     recording: Recording
     compiler: Compiler
+    cache: Cache
     tag: str
     """`cpython-312`."""
     folder: Path
@@ -259,13 +261,15 @@ class Appraisal:
         self.folder.mkdir(parents=True, exist_ok=True)
         names = sorted(self.groups[at])
         parts = {name: self._items(at, self._files_of(name), compiled) for name in names}
-        return write_crate(self.folder / self._folder_of(at), parts)
+        return write_crate(self.folder / self._folder_of(at), parts, self.cache)
 
     def _items(
         self, at: int, paths: Iterable[str], compiled: Mapping[str, Compiled]
     ) -> Sequence[Item]:
+        """The files, then their bytecode: what Python compiles has no part in how they are cut."""
         tree = self.measurement.tree
         items: list[Item] = []
+        bytecode: list[Item] = []
         for path in paths:
             source = f"{tree.root}/{path}"
             executable = path in tree.executable
@@ -275,7 +279,7 @@ class Appraisal:
             name = f"{OVERFLOW_FOLDER}/{self._folder_of(at)}/{path}"
             if (one := compiled.get(name)) is not None:
                 place = cached_name(path, self.tag)
-                items.append(
-                    Item(path=place, source=str(one.path), size=one.size, executable=False)
+                bytecode.append(
+                    Item(path=place, source=one.content, size=one.size, executable=False)
                 )
-        return items
+        return items + bytecode

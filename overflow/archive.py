@@ -1,8 +1,9 @@
 """Archive: function.zip, the same bytes for the same bundle, compressed on all cores.
 
 Large files are cut into pieces of one size, whatever the number of cores. Pieces are deflated on
-their own (zlib-ng lets go of the interpreter while it works) and joined: a piece but the last
-ends with a sync flush, so that together they are one valid deflate stream.
+their own (zlib-ng lets go of the interpreter while it works) and joined: each ends with a sync
+flush, so that together they are one valid deflate stream. Small files go together in batches, which
+are what the cache knows them by.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zlib_ng import zlib_ng
 
+from overflow.pieces import END, PIECE, deflate, deflate_part
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures import Future
@@ -28,11 +31,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-LEVEL = 5
-"""zlib-ng's; measured on the example against 4-7 and isal (docs/decisions.md)."""
-
-PIECE = 2 * 1024 * 1024
-"""Bytes. Small enough to share one large file among cores, large enough to cost no ratio."""
+    from overflow.cache import Cache
 
 BATCH = 256 * 1024
 """Bytes of small files that one thread takes at a time: handing over costs as much as they do."""
@@ -85,8 +84,10 @@ class _Piece:
     is_last: bool
 
 
-def write_zip(target: Path, members: Iterable[Member], *, environ: Mapping[str, str]) -> Archive:
-    """Write the members, in the order given, to `target`.
+def write_zip(
+    target: Path, members: Iterable[Member], *, environ: Mapping[str, str], cache: Cache
+) -> Archive:
+    """Write the members, in the order given, to `target`; what the cache has is not deflated again.
 
     Dates are 1980-01-01 or SOURCE_DATE_EPOCH (reproducible-builds.org), modes 0755 or 0644.
     """
@@ -98,7 +99,7 @@ def write_zip(target: Path, members: Iterable[Member], *, environ: Mapping[str, 
             ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
         ):
             pieces: list[_Piece] = []
-            for piece in in_order(pool, _jobs(members)):
+            for piece in in_order(pool, _jobs(members, cache)):
                 pieces.append(piece)
                 if piece.is_last:
                     _append(archive, pieces, date)
@@ -129,23 +130,29 @@ def _date(epoch: str) -> Date:
     return max(date, EARLIEST)
 
 
-def _jobs(members: Iterable[Member]) -> Iterator[Callable[[], list[_Piece]]]:
+def _jobs(members: Iterable[Member], cache: Cache) -> Iterator[Callable[[], list[_Piece]]]:
     batch: list[Member] = []
     size = 0
     for member in members:
-        if member.size < PIECE:
+        is_large = member.size >= PIECE
+        if batch and (is_large or size >= BATCH or _kin(member) != _kin(batch[-1])):
+            yield partial(_deflate_batch, batch, cache)
+            batch, size = [], 0
+        if is_large:
+            yield from _large(member, cache)
+        else:
             batch.append(member)
             size += member.size
-        if batch and (member.size >= PIECE or size >= BATCH):
-            yield partial(_deflate_batch, batch)
-            batch, size = [], 0
-        if member.size >= PIECE:
-            yield from _large(member)
     if batch:
-        yield partial(_deflate_batch, batch)
+        yield partial(_deflate_batch, batch, cache)
 
 
-def _large(member: Member) -> Iterator[Callable[[], list[_Piece]]]:
+def _kin(member: Member) -> tuple[bool, list[str]]:
+    """Members of a batch have this in common: what changes in one folder leaves others alone."""
+    return member.stored, member.name.split("/")[:-1][:2]
+
+
+def _large(member: Member, cache: Cache) -> Iterator[Callable[[], list[_Piece]]]:
     """Jobs for the pieces of a large file: read here, since the checksum runs from one on."""
     crc = 0
     with open(member.path, "rb") as stream:
@@ -153,31 +160,35 @@ def _large(member: Member) -> Iterator[Callable[[], list[_Piece]]]:
         while True:
             crc = zlib_ng.crc32(data, crc)
             following = stream.read(PIECE)
-            yield partial(_deflate, member, data, crc, is_last=not following)
+            yield partial(_deflate_part, member, data, crc, is_last=not following, cache=cache)
             if not following:
                 break
             data = following
 
 
-def _deflate_batch(batch: list[Member]) -> list[_Piece]:
-    pieces: list[_Piece] = []
+def _deflate_batch(batch: list[Member], cache: Cache) -> list[_Piece]:
+    contents = []
     for member in batch:
         with open(member.path, "rb") as stream:
-            data = stream.read()
-        pieces += _deflate(member, data, zlib_ng.crc32(data), is_last=True)
-    return pieces
+            contents.append(stream.read())
+    done = contents if batch[0].stored else deflate(contents, cache)
+    return [
+        _Piece(
+            member=member,
+            data=data,
+            size=len(content),
+            crc=zlib_ng.crc32(content),
+            is_last=True,
+        )
+        for member, content, data in zip(batch, contents, done, strict=True)
+    ]
 
 
-def _deflate(member: Member, data: bytes, crc: int, *, is_last: bool) -> list[_Piece]:
-    deflated = data if member.stored else deflate(data, is_last=is_last)
-    return [_Piece(member=member, data=deflated, size=len(data), crc=crc, is_last=is_last)]
-
-
-def deflate(data: bytes, *, is_last: bool) -> bytes:
-    """A part of a raw deflate stream: such parts, joined, are the stream."""
-    engine = zlib_ng.compressobj(LEVEL, zlib_ng.DEFLATED, -15)
-    flush = zlib_ng.Z_FINISH if is_last else zlib_ng.Z_SYNC_FLUSH
-    return engine.compress(data) + engine.flush(flush)
+def _deflate_part(
+    member: Member, content: bytes, crc: int, *, is_last: bool, cache: Cache
+) -> list[_Piece]:
+    data = content if member.stored else deflate_part(content, cache) + (END if is_last else b"")
+    return [_Piece(member=member, data=data, size=len(content), crc=crc, is_last=is_last)]
 
 
 def in_order(pool: ThreadPoolExecutor, jobs: Iterable[Callable[[], list[T]]]) -> Iterator[T]:

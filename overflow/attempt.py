@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overflow.process import run
+from overflow.process import LAMBDAS_OWN, PASSED_TO_APPS, run
 from overflow.proof import ENDED, TOOK_OVER
 from overflow.runtime.manifest import OVERFLOW_FOLDER
-from overflow.startup import LAMBDAS_OWN, PASSED_ON
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +155,7 @@ def _environment(place: Place, trial: Trial, environ: Mapping[str, str]) -> dict
     passed = {
         name: value
         for name, value in environ.items()
-        if name in PASSED_ON or (trial.network and FOR_NETWORK.fullmatch(name))
+        if name in PASSED_TO_APPS or (trial.network and FOR_NETWORK.fullmatch(name))
     }
     own = {"LAMBDA_TASK_ROOT": place.root, "HOME": place.home, "TMPDIR": place.tmp}
     return {**passed, **LAMBDAS_OWN, **own}

@@ -80,7 +80,7 @@ def write_bundle(
         writer.move(str(crate.path), f"{PACKED_FOLDER}/{crate.path.name}")
         writer.note(f"{PACKED_FOLDER}/{crate.path.name}", crate.size, executable=False)
     for path, compiled in decision.bytecode.items():
-        writer.copy(compiled.path, path)
+        writer.write(compiled.content, path)
         writer.note(path, compiled.size, executable=False)
     return Bundle(root=root, sizes=writer.sizes, executable=frozenset(writer.executable))
 

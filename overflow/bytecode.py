@@ -19,9 +19,14 @@ from typing import TYPE_CHECKING
 from overflow.process import child_environment, run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from overflow.cache import Cache
 
 COMPILER = Path(__file__).with_name("compiler.py")
+
+KIND = "bytecode"
+"""What the cache knows it as."""
 
 TASK = "/var/task"
 """Where Lambda has a bundle (AWS Lambda: LAMBDA_TASK_ROOT)."""
@@ -29,10 +34,14 @@ TASK = "/var/task"
 
 @dataclass(frozen=True, kw_only=True)
 class Compiled:
-    """A file of bytecode in the cache."""
+    """Bytecode of one source."""
 
-    path: Path
-    size: int
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        return len(self.content)
 
 
 def cached_name(path: str, tag: str) -> str:
@@ -41,26 +50,13 @@ def cached_name(path: str, tag: str) -> str:
     return f"{folder}/__pycache__/".lstrip("/") + f"{name.removesuffix('.py')}.{tag}.pyc"
 
 
-def cache_folder(environ: Mapping[str, str], otherwise: Path) -> Path:
-    """Where bytecode is kept from build to build; `otherwise` where there is no such place."""
-    home = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '')}/.cache"
-    folder = Path(home, "overflow", "bytecode")
-    try:
-        if not folder.is_absolute():
-            return otherwise
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return otherwise
-    return folder if os.access(folder, os.W_OK) else otherwise
-
-
 @dataclass(frozen=True, kw_only=True)
 class Compiler:
     """The target's Python, and what it has compiled."""
 
     python: Path
     environ: Mapping[str, str]
-    cache: Path
+    cache: Cache
     _identity: list[str] = field(default_factory=list)
 
     def compile(self, sources: Mapping[str, Path]) -> dict[str, Compiled]:
@@ -68,25 +64,18 @@ class Compiler:
 
         What does not compile is missing: Python will say so where it is imported.
         """
-        self.cache.mkdir(parents=True, exist_ok=True)
-        places = {name: self.cache / self._key(name, path) for name, path in sources.items()}
-        jobs = [
-            (str(sources[name]), name, str(place))
-            for name, place in places.items()
-            if not place.exists()
-        ]
-        self._run(jobs)
-        sizes = {name: place.stat().st_size for name, place in places.items()}
-        return {
-            name: Compiled(path=place, size=sizes[name])
-            for name, place in places.items()
-            if sizes[name]
-        }
+        keys = {name: self._key(name, path) for name, path in sources.items()}
+        known = {name: self.cache.get(KIND, key) for name, key in keys.items()}
+        missing = {name: sources[name] for name, content in known.items() if content is None}
+        for name, content in self._run(missing).items():
+            self.cache.put(KIND, keys[name], content)
+            known[name] = content
+        return {name: Compiled(content=content) for name, content in known.items() if content}
 
     def _key(self, name: str, source: Path) -> str:
         digest = hashlib.sha256(source.read_bytes())
         digest.update(f"\0{name}\0{self._version()}".encode())
-        return f"{digest.hexdigest()}.pyc"
+        return digest.hexdigest()
 
     def _version(self) -> str:
         """What the Python says of itself, patch and compiler included."""
@@ -94,21 +83,25 @@ class Compiler:
             self._identity.append(self._python("-c", "import sys; print(sys.version)"))
         return self._identity[0]
 
-    def _run(self, jobs: Sequence[tuple[str, str, str]]) -> None:
-        if not jobs:
-            return
-        count = min(len(os.sched_getaffinity(0)), len(jobs))
+    def _run(self, sources: Mapping[str, Path]) -> dict[str, bytes]:
+        """What the compiler makes of each; nothing of what is no Python."""
+        if not sources:
+            return {}
+        count = min(len(os.sched_getaffinity(0)), len(sources))
         with tempfile.TemporaryDirectory(prefix="overflow-") as folder:
+            made = {name: Path(folder, f"{number}.pyc") for number, name in enumerate(sources)}
+            jobs = [(str(path), name, str(made[name])) for name, path in sources.items()]
             files = [Path(folder, f"{number}.json") for number in range(count)]
             for number, file in enumerate(files):
                 file.write_text(json.dumps(jobs[number::count]), encoding="utf-8")
             with ThreadPoolExecutor(count) as pool:
                 list(pool.map(lambda file: self._python(str(COMPILER), str(file)), files))
+            return {name: path.read_bytes() for name, path in made.items()}
 
     def _python(self, *arguments: str) -> str:
         done = run(
             [str(self.python), "-s", "-S", "-B", *arguments],
-            folder=self.cache,
+            folder=Path("/"),
             environment={**child_environment(self.environ), "PYTHONHASHSEED": "0"},
         )
         if done.exit_code != 0:

@@ -112,10 +112,10 @@ def _target(function: Function) -> list[str]:
 
 
 def _size(comparison: Comparison) -> str:
-    total, base = comparison.head.sizes.total, comparison.base
+    total, base = comparison.head.sizes.content, comparison.base
     if not isinstance(base, KnownBase):
         return f"**Size:** {in_megabytes(total)}\n\n**Base unknown:** {markdown(base.reason)}"
-    before = base.report.sizes.total
+    before = base.report.sizes.content
     growth = total - before
     share = f" ({100 * growth / before:+,.1f} %)" if growth and before else ""
     sizes = f"{in_megabytes(before)} → {in_megabytes(total)}" if growth else in_megabytes(total)
@@ -177,13 +177,9 @@ def _changes(comparison: Comparison, shown: Sequence[Change]) -> str:
     rows = [_changed(change) for change in shown]
     rows += _sum("… {} more changed: see report.json", comparison.changed[len(shown) :])
     rows += _sum("{} unchanged", comparison.unchanged)
-    parts = (
-        ("Project files", before.project, head.project),
-        ("Runtime support", before.support, head.support),
-    )
-    rows += [_figures(name, old, new) for name, old, new in parts]
-    rows.append(_figures("Everything", before.total, head.total, strong=True))
-    rows.append(_figures("Of that, in the bundle", before.bundle, head.bundle, strong=True))
+    rows.append(_figures("Project files", before.project, head.project))
+    rows.append(_figures("Everything", before.content, head.content, strong=True))
+    rows.append(_figures("Bundle, as Lambda counts it", before.bundle, head.bundle, strong=True))
     columns = ("Distribution", "Base", "Head", "Change", "Placement")
     return table(columns, (":---", "---:", "---:", "---:", ":---"), rows)
 

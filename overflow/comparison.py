@@ -77,10 +77,13 @@ class Comparison:
 
     @property
     def growth(self) -> int | None:
-        """Bytes by which all there is has grown; None, and not 0, where that is unknown."""
+        """Bytes by which project and distributions have grown; None, and not 0, where unknown.
+
+        Bytecode fills what room there is, and what is packed is there twice: neither is growth.
+        """
         if isinstance(self.base, UnknownBase):
             return None
-        return self.head.sizes.total - self.base.report.sizes.total
+        return self.head.sizes.content - self.base.report.sizes.content
 
     @property
     def changed(self) -> tuple[Change, ...]:

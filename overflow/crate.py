@@ -7,6 +7,7 @@ other. Made of pieces on all cores like function.zip, so the bytes do not depend
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,11 +15,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from overflow.archive import PIECE, deflate, in_order
+from overflow.archive import in_order
+from overflow.pieces import END, PIECE, deflate_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import IO
+
+    from overflow.cache import Cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +32,8 @@ class Item:
 
     path: str
     """In the folder that the crate becomes."""
-    source: str
+    source: str | bytes
+    """Where it is, or its content."""
     size: int
     """Bytes, as measured."""
     executable: bool
@@ -47,7 +53,7 @@ class Crate:
     """Bytes of its files."""
 
 
-def write_crate(target: Path, parts: Mapping[str, Sequence[Item]]) -> Crate:
+def write_crate(target: Path, parts: Mapping[str, Sequence[Item]], cache: Cache) -> Crate:
     """Write the files of each distribution to `target`, in this order.
 
     Raises ValueError for a file that has not the size that was measured.
@@ -55,7 +61,7 @@ def write_crate(target: Path, parts: Mapping[str, Sequence[Item]]) -> Crate:
     sizes = dict.fromkeys(parts, 0)
     digest = hashlib.sha256()
     with target.open("wb") as stream, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for name, data in in_order(pool, _jobs(parts)):
+        for name, data in in_order(pool, _jobs(parts, cache)):
             stream.write(data)
             digest.update(data)
             sizes[name] += len(data)
@@ -68,35 +74,54 @@ def write_crate(target: Path, parts: Mapping[str, Sequence[Item]]) -> Crate:
     )
 
 
-def _jobs(parts: Mapping[str, Sequence[Item]]) -> Iterator[partial[list[tuple[str, bytes]]]]:
+def _jobs(
+    parts: Mapping[str, Sequence[Item]], cache: Cache
+) -> Iterator[Callable[[], list[tuple[str, bytes]]]]:
     items = [item for each in parts.values() for item in each]
     index = [[item.path, item.size, int(item.executable)] for item in items]
     first, last = next(iter(parts)), list(parts)[-1]
     line = json.dumps(index, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-    yield partial(_deflated, first, line, is_last=False)
+    yield partial(_deflated, first, line, cache)
     for name, each in parts.items():
         for data in _pieces(each):
-            yield partial(_deflated, name, data, is_last=False)
-    yield partial(_deflated, last, b"", is_last=True)
+            yield partial(_deflated, name, data, cache)
+    yield lambda: [(last, END)]
 
 
-def _deflated(name: str, data: bytes, *, is_last: bool) -> list[tuple[str, bytes]]:
-    return [(name, deflate(data, is_last=is_last))]
+def _deflated(name: str, data: bytes, cache: Cache) -> list[tuple[str, bytes]]:
+    return [(name, deflate_part(data, cache))]
 
 
 def _pieces(items: Iterable[Item]) -> Iterator[bytes]:
-    """The contents one after the other, cut into pieces of one size."""
-    piece = bytearray()
+    """The contents one after the other: large files cut, small ones joined, up to one size.
+
+    A file begins a piece where it is large, as it does in function.zip.
+    """
+    joined: list[bytes] = []
+    size = 0
     for item in items:
-        read = 0
-        with open(item.source, "rb") as stream:  # noqa: PTH123 - a hot path
-            while data := stream.read(PIECE - len(piece)):
-                read += len(data)
-                piece += data
-                if len(piece) == PIECE:
-                    yield bytes(piece)
-                    piece.clear()
-        if read != item.size:
-            raise ValueError(f"{item.source} has {read} bytes, not the {item.size} measured")
-    if piece:
-        yield bytes(piece)
+        if joined and size + item.size > PIECE:
+            yield b"".join(joined)
+            joined, size = [], 0
+        contents = _contents(item)
+        if item.size >= PIECE:
+            yield from contents
+        else:
+            joined += contents
+            size += item.size
+    if joined:
+        yield b"".join(joined)
+
+
+def _contents(item: Item) -> Iterator[bytes]:
+    read = 0
+    with _open(item.source) as stream:
+        while data := stream.read(PIECE):
+            read += len(data)
+            yield data
+    if read != item.size:
+        raise ValueError(f"{item.path} has {read} bytes, not the {item.size} measured")
+
+
+def _open(source: str | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: PTH123 - a hot path

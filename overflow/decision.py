@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overflow.bytecode import Compiled, Compiler
+    from overflow.cache import Cache
     from overflow.classify import Verdict
     from overflow.crate import Crate
     from overflow.grouping import Group
@@ -56,6 +57,7 @@ class Materials:
     project: Tree
     recording: Recording
     compiler: Compiler
+    cache: Cache
     folder: Path
     """For what is made on the way; it is there."""
 
@@ -167,6 +169,7 @@ def _scales(
         groups=groups,
         recording=materials.recording,
         compiler=materials.compiler,
+        cache=materials.cache,
         tag=question.target.cache_tag,
         folder=materials.folder / ("packed" if with_bytecode else "packed-plain"),
         can_pack=question.runtime_install,

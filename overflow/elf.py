@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from elftools.common.exceptions import ELFError
-from elftools.elf.dynamic import DynamicSection
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
@@ -17,23 +15,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AT_MOST = 10_000
-"""Sections, tags or versions that are read: a damaged file can claim billions."""
-
-SEARCH_TAGS = {"DT_RPATH": "rpath", "DT_RUNPATH": "runpath"}
-"""Entries of the dynamic section that name folders to search, and pyelftools' names for them."""
+"""Sections or versions that are read: a damaged file can claim billions."""
 
 MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "aarch64"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedObject:
-    """What the header and the dynamic section of one file say."""
+    """What the header and the versions of one file say."""
 
     machine: str
     glibc: tuple[int, int]
     """The newest GLIBC_ symbol version it needs; (0, 0) where it needs none."""
-    search_folders: tuple[str, ...]
-    """RPATH and RUNPATH entries below $ORIGIN, relative to the tree's root."""
 
 
 def read_shared_object(root: Path, path: str) -> SharedObject | None:
@@ -47,7 +40,6 @@ def read_shared_object(root: Path, path: str) -> SharedObject | None:
             return SharedObject(
                 machine=MACHINES.get(elf["e_machine"], str(elf["e_machine"])),
                 glibc=max(_glibc_versions(elf), default=(0, 0)),
-                search_folders=tuple(_search_folders(elf, posixpath.dirname(path))),
             )
         except (ELFError, OSError, ValueError, KeyError, UnicodeError, OverflowError):
             return None  # a damaged file is the business of whoever imports it
@@ -62,19 +54,3 @@ def _glibc_versions(elf: ELFFile) -> Iterator[tuple[int, int]]:
                     parts = number.split(".")
                     if name == "GLIBC" and all(part.isdigit() for part in parts[:2]):
                         yield int(parts[0]), int(parts[1])
-
-
-def _search_folders(elf: ELFFile, origin: str) -> Iterator[str]:
-    for section in islice(elf.iter_sections(), AT_MOST):
-        if isinstance(section, DynamicSection):
-            for tag in islice(section.iter_tags(), AT_MOST):
-                attribute = SEARCH_TAGS.get(tag.entry.d_tag)
-                if attribute is not None:
-                    yield from _below_origin(getattr(tag, attribute), origin)
-
-
-def _below_origin(text: str, origin: str) -> Iterator[str]:
-    for entry in text.replace("${ORIGIN}", "$ORIGIN").split(":"):
-        if entry.startswith("$ORIGIN"):
-            below = entry[len("$ORIGIN") :].lstrip("/")
-            yield posixpath.normpath(posixpath.join(origin, below))

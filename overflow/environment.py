@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from overflow import rpath
 from overflow.errors import InputFault
 from overflow.measure import UNOWNED
 from overflow.resources import adapter_files
@@ -57,8 +58,7 @@ def search_folders(measurement: Measurement, distribution: Distribution) -> froz
     return frozenset(
         folder
         for path in _shared_objects(distribution)
-        if (found := _read_shared_object(measurement.root, path)) is not None
-        for folder in found.search_folders
+        for folder in rpath.search_folders(measurement.root, path)
     )
 
 

@@ -23,6 +23,7 @@ from overflow.options import (
     Option,
 )
 from overflow.plan import Strategy
+from overflow.trim import Level
 
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 
@@ -54,6 +55,7 @@ class Inputs:
     """Whether what start-up does not import is put into place on first import only."""
     verify: bool
     """Whether the bundle is started once it is written."""
+    trim: Level
     handler: str | None
     python: str | None
     architecture: str
@@ -82,15 +84,17 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
     architecture = ARCHITECTURES.get((one["architecture"] or "").lower())
     if architecture is None:
         raise _invalid("--architecture", one["architecture"], "x86_64 or arm64")
+    strategy = _strategy(given, environ, one["strategy"])
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
-        strategy=_strategy(given, environ, one["strategy"]),
+        strategy=strategy,
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
         lazy=not _is_on(given, environ, NO_LAZY),
         verify=not _is_on(given, environ, NO_VERIFY),
+        trim=_trim(one["trim"], strategy),
         handler=one["handler"] or None,
         python=one["python"] or None,
         architecture=architecture,
@@ -150,6 +154,17 @@ def _strategy(given: Given, environ: Mapping[str, str], text: str) -> Strategy:
     except ValueError:
         known = ", ".join(one.value for one in Strategy)
         raise _invalid("--strategy", text, f"one of {known}") from None
+
+
+def _trim(text: str, strategy: Strategy) -> Level:
+    """`defer` installs distributions as they are: there, nothing goes unless that is asked for."""
+    if not text:
+        return Level.NONE if strategy is Strategy.DEFER else Level.SAFE
+    try:
+        return Level(text)
+    except ValueError:
+        known = ", ".join(one.value for one in Level)
+        raise _invalid("--trim", text, f"one of {known}") from None
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

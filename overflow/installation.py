@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from overflow import environment as env
 from overflow import locking
+from overflow.cache import Cache, open_cache
 from overflow.files import ProjectFiles, read_project_files
 from overflow.meanwhile import meanwhile
 from overflow.project import Project, check_selection
@@ -30,6 +32,11 @@ class Tools:
     uv: Uv
     console: Console
     environ: Mapping[str, str]
+
+    @cached_property
+    def cache(self) -> Cache:
+        """What earlier builds of this user made."""
+        return open_cache(self.environ)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from overflow.limits import LIMIT_MB, THRESHOLD_MB
 from overflow.plan import Strategy
+from overflow.trim import Level
 
 NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
@@ -79,6 +80,13 @@ OPTIONS = (
         metavar="MB",
         help="the function's /tmp (EphemeralStorage): what is put there must fit (default: 512, or"
         " 10240 with MAXIMISE_TMP_SPACE=1)",
+    ),
+    Option(
+        flag="--trim",
+        choices=tuple(one.value for one in Level),
+        help="what is left out of packages: `safe` leaves out type stubs, C headers and sources,"
+        " static libraries, caches, and tests that nothing else imports; `aggressive` also strips"
+        " shared objects (default: safe, with `--strategy defer` none)",
     ),
     Option(
         flag="--handler",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import platform
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
@@ -20,7 +20,7 @@ from overflow import environment as env
 from overflow import locking, output
 from overflow.archive import write_zip
 from overflow.bundle import write_bundle
-from overflow.bytecode import Compiler, cache_folder
+from overflow.bytecode import Compiler
 from overflow.classify import Verdict, classify, public_indexes
 from overflow.decision import Decision, Materials, Question, answer, pack
 from overflow.handler import Handler, find_handler
@@ -35,6 +35,8 @@ from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
 from overflow.startup import Recording, Subject, read_start, record
 from overflow.summary import to_markdown
+from overflow.trim import NOTHING, Level, Trimmed
+from overflow.trimming import trim
 from overflow.wire import to_json
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class Contents:
     measurement: Measurement
     decision: Decision
     recording: Recording
+    trimmed: Trimmed
 
     def report(
         self, console: Console, written: Written | None, proof: Proof | None = None
@@ -70,6 +73,7 @@ class Contents:
             written=written,
             seconds=dict(console.seconds),
         )
+        found = replace(found, trimmed=self.trimmed)
         target, prediction = self.installed.target, self.decision.prediction
         return with_start(found, target=target, prediction=prediction, proof=proof)
 
@@ -81,7 +85,9 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
         locking.lock_taken_back(inputs.project),
     ):
         installed = install(inputs, tools, Path(work))
-        return _decide(inputs, tools, installed, Path(work)).report(tools.console, None)
+        report = _decide(inputs, tools, installed, Path(work)).report(tools.console, None)
+    tools.cache.prune()
+    return report
 
 
 def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
@@ -96,6 +102,7 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
         (aside / output.SUMMARY).write_text(to_markdown(report), encoding="utf-8")
         (aside / REPORT).write_text(to_json(report), encoding="utf-8")
         output.publish(aside, folder)
+    tools.cache.prune()
     return report
 
 
@@ -112,6 +119,7 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
         retitle(f"Measured {size} in {count} distributions")
     for note in installed.files.notes:
         tools.console.say(f"  {note}")
+    whole, (measurement, trimmed) = measurement, _trim(inputs, tools, installed, measurement)
     recording = _record(inputs, tools, installed, handler, measurement, work / "start")
     with tools.console.step("plan", "Planning") as retitle:
         question = Question(
@@ -130,6 +138,15 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             decision = pack(question, materials, verdicts, search_folders)
         else:
             decision = answer(question, measurement.distributions, verdicts, search_folders)
+            names = {place.name for place in decision.plan.deferred}
+            if names and trimmed.cuts:
+                # What is deferred is installed whole, whatever was left out here.
+                mixed = [
+                    whole.by_name[one.name] if one.name in names else one
+                    for one in measurement.distributions
+                ]
+                decision = answer(question, mixed, verdicts, search_folders)
+                trimmed = trimmed.without(names)
         retitle(f"Planned: {decision.plan.outcome.value} ({decision.plan.bound_by})")
     return Contents(
         installed=installed,
@@ -137,7 +154,24 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
         measurement=measurement,
         decision=decision,
         recording=recording,
+        trimmed=trimmed,
     )
+
+
+def _trim(
+    inputs: Inputs, tools: Tools, installed: Installed, measurement: Measurement
+) -> tuple[Measurement, Trimmed]:
+    if inputs.trim is Level.NONE:
+        return measurement, NOTHING
+    with tools.console.step("trim", "Trimming") as retitle:
+        found = trim(
+            measurement,
+            inputs.trim,
+            project=installed.files.tree,
+            own=installed.project.name,
+        )
+        retitle(f"Trimmed {in_megabytes(found[1].size)} of {found[1].files} files")
+    return found
 
 
 def _record(
@@ -161,6 +195,7 @@ def _record(
             python=installed.python,
             machine=installed.target.machine,
             environ=tools.environ,
+            cache=tools.cache,
         )
         retitle(f"Imported the handler: {len(recording.start)} files")
     if recording.note:
@@ -175,12 +210,12 @@ def _materials(
     recording: Recording,
     work: Path,
 ) -> Materials:
-    cache = cache_folder(tools.environ, work / "bytecode")
     return Materials(
         measurement=measurement,
         project=installed.files.tree,
         recording=recording,
-        compiler=Compiler(python=installed.python, environ=tools.environ, cache=cache),
+        compiler=Compiler(python=installed.python, environ=tools.environ, cache=tools.cache),
+        cache=tools.cache,
         folder=work,
     )
 
@@ -220,7 +255,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         meanwhile(partial(rmtree, aside / "work", ignore_errors=True)),
         console.step("archive", "Compressing function.zip") as retitle,
     ):
-        archive = write_zip(aside / ZIP, bundle.members(), environ=tools.environ)
+        archive = write_zip(aside / ZIP, bundle.members(), environ=tools.environ, cache=tools.cache)
         retitle(f"Compressed function.zip: {in_megabytes(archive.size)}")
     return Written(bundle_bytes=bundle.size, zip_bytes=archive.size, zip_sha256=archive.sha256)
 
@@ -238,9 +273,8 @@ def _prove(
         return Proof(finding=Finding.UNPROVEN, note=OTHER_MACHINE.format(installed.target.machine))
     trial = trial_of(contents.recording, installed.python, contents.decision.plan)
     with tools.console.step("proof", "Starting the bundle") as retitle:
-        proof = prove_once(
-            aside / BUNDLE, trial, aside / "proof", tools.environ, written.zip_sha256
-        )
+        work, sha256 = aside / "proof", written.zip_sha256
+        proof = prove_once(aside / BUNDLE, trial, tools, work=work, sha256=sha256)
         retitle(proof.sentence())
     if proof.note:
         tools.console.say(f"  {proof.note}")

@@ -10,12 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
-from overflow.bytecode import cache_folder
 from overflow.culprit import RECORDS, culprit, title_of
 from overflow.errors import InputFault
 from overflow.limits import RUNTIMES, megabytes
 from overflow.proof import EARLIER, LONGEST, WITHOUT, Cold, Failed, Finding, Proof, judge
-from overflow.recall import Recall
 from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest, from_json
 
 if TYPE_CHECKING:
@@ -23,8 +21,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from overflow.attempt import Attempt
+    from overflow.installation import Tools
     from overflow.plan import Plan
     from overflow.startup import Recording
+
+KIND = "proofs"
+"""What the cache knows them as."""
 
 _INSTALLED = re.compile(
     r"(?m)^(?:Runtime dependencies installed|Installed \S+ on first import) in (\d+\.\d+)s$"
@@ -77,19 +79,16 @@ def later(demand: Collection[str], known: Collection[str], failed: Collection[st
     return found
 
 
-def prove_once(
-    bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str], sha256: str
-) -> Proof:
+def prove_once(bundle: Path, trial: Trial, tools: Tools, *, work: Path, sha256: str) -> Proof:
     """As prove(); one that started before is not started again. sha256: of its archive."""
-    cache = cache_folder(environ, work / "bytecode")
-    recall, key = Recall(folder=cache.parent / "proofs"), _key(trial, sha256)
-    known = _kept(recall.get(key))
+    key = _key(trial, sha256)
+    known = _kept(tools.cache.get(KIND, key) or b"")
     if known is not None:
         return known
-    proof = prove(bundle, trial, work, environ)
+    proof = prove(bundle, trial, work, tools.environ)
     if proof.finding is Finding.PROVEN and proof.cold is not None and not proof.note:
         content = {"total": proof.cold.total, "install": proof.cold.install}
-        recall.put(key, json.dumps(content).encode())
+        tools.cache.put(KIND, key, json.dumps(content).encode())
     return proof
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from overflow.errors import ExitCode, Fault
 from overflow.limits import ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
 from overflow.plan import Outcome
+from overflow.trim import NOTHING, Trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,6 +107,11 @@ class Sizes:
         return self.deferred + self.unpacked
 
     @property
+    def content(self) -> int:
+        """What the project brings, wherever it goes and whatever is added to it."""
+        return self.project + self.installed
+
+    @property
     def total(self) -> int:
         """All there is when the function has started: the bundle, and what it puts into /tmp."""
         return self.bundle + self.overflow
@@ -177,6 +183,8 @@ class Report:
     """None where nothing is known of the start (strategy `defer`)."""
     proof: Proof | None = None
     """None for a plan, and where the bundle was not to be started."""
+    trimmed: Trimmed = NOTHING
+    """What went before anything was counted."""
 
     @property
     def exit_code(self) -> ExitCode:

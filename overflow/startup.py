@@ -17,23 +17,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overflow.bytecode import cache_folder
-from overflow.process import Completed, run
+from overflow.identity import identity
+from overflow.process import LAMBDAS_OWN, PASSED_TO_APPS, Completed, run
 from overflow.reading import Library, is_own
-from overflow.recall import Recall, identity
 from overflow.resources import runtime_files
 from overflow.runtime.manifest import VENDOR_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from overflow.cache import Cache
     from overflow.handler import Handler
     from overflow.measure import Measurement
     from overflow.tree import Tree
 
-PROGRAMS = tuple(
-    Path(__file__).with_name(name) for name in ("recorder.py", "watch.py", "isolation.py")
-)
+PROGRAMS = tuple(map(Path(__file__).with_name, ("recorder.py", "watch.py", "isolation.py")))
 """What runs under the target's Python."""
 
 SECONDS = 30
@@ -65,12 +63,8 @@ NOT_KNOWN = "what start-up imports was read and not recorded: {}"
 ENDED = "it ended with {}"
 NOT_IMPORTED = "the handler could not be imported here, and what it imports was read, too: {}"
 
-PASSED_ON = frozenset("PATH LANG LC_ALL TZ LD_LIBRARY_PATH".split())
-"""What the app sees of our environment: no token, no index's password."""
-
-LAMBDAS_OWN = {"AWS_LAMBDA_FUNCTION_NAME": "overflow"}
-LAMBDAS_OWN |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
-"""What every function finds set, and some libraries ask for when they are imported."""
+KIND = "recordings"
+"""What the cache knows them as; beside them, the recorder keeps code that it has compiled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +161,13 @@ def read_start(subject: Subject, why: str = NOT_WANTED) -> Recording:
 
 
 def record(
-    work: Path, *, subject: Subject, python: Path, machine: str, environ: Mapping[str, str]
+    work: Path,
+    *,
+    subject: Subject,
+    python: Path,
+    machine: str,
+    environ: Mapping[str, str],
+    cache: Cache,
 ) -> Recording:
     """Import the handler, then what else is asked for, in a copy below the new folder `work`.
 
@@ -177,21 +177,19 @@ def record(
     if machine != platform.machine():
         return read_start(subject, NOT_HERE.format(machine))
     folder = work.resolve()
-    cache = cache_folder(environ, folder / "bytecode")
     wanted = {
         "handler": subject.handler.name,
         "interface": subject.handler.interface,
         "modules": sorted(subject.library().demanded(subject.handler.module)),
         "seconds": SECONDS,
     }
-    passed = {name: value for name, value in environ.items() if name in PASSED_ON}
+    passed = {name: value for name, value in environ.items() if name in PASSED_TO_APPS}
     programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
     key = identity(subject.project, subject.measurement, python, [programs, wanted, passed])
-    recall = Recall(folder=cache.parent / "recordings")
-    known = _heard(subject, recall.get(key))
+    known = _heard(subject, cache.get(KIND, key) or b"")
     if known is not None:
         return known
-    wanted |= _prepare(folder, subject, cache / "code")
+    wanted |= _prepare(folder, subject, cache.place("code") or folder / "code")
     done = _run_recorder(python, wanted, folder, passed)
     output = folder / "imported.json"
     said = output.read_bytes() if output.is_file() else b""
@@ -200,7 +198,7 @@ def record(
         problem = ENDED.format(done.exit_code)
         return replace(read_start(subject, NOT_KNOWN.format(problem)), problem=problem)
     if not heard.problem:
-        recall.put(key, said)
+        cache.put(KIND, key, said)
     return heard
 
 

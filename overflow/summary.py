@@ -20,6 +20,7 @@ from overflow.markdown import (
     utf8_bytes,
 )
 from overflow.plan import Outcome
+from overflow.savings import savings
 from overflow.templates import render
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def _frame(report: Report) -> dict[str, str]:
         "settings": _settings(report),
         "start": section(report),
         "parts": _parts(report),
+        "trimmed": savings(report),
         "notes": items("Note", report.notes),
     }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from overflow.coldstart import line
 from overflow.limits import in_megabytes
+from overflow.savings import saved
 from overflow.templates import render
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def _sizes(report: Report) -> str:
         (sizes.deferred, "deferred to /tmp"),
         *([(sizes.unpacked, "unpacked to /tmp")] if sizes.unpacked else []),
     )
-    return "\n".join(f"  {in_megabytes(size):>10}  {part}" for size, part in parts)
+    lines = [f"  {in_megabytes(size):>10}  {part}" for size, part in parts]
+    trimmed = saved(report)
+    return "\n".join([*lines, *([f"  {trimmed}"] if trimmed else [])])
 
 
 def _row(row: Row) -> str:

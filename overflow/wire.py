@@ -33,6 +33,7 @@ from overflow.report import (
     Sizes,
     Written,
 )
+from overflow.trim import Cut, Kind, Level, Trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
 MOST_ROWS = 20_000
 """A report of more distributions is refused: five times those of the lock in limits.py."""
 
+MOST_CUTS = MOST_ROWS * len(Kind)
+
 _LIMITS = ("threshold", "limit", "layers", "tmp")
 _SIZES = (*"installed project vendored support bytecode packed bundle deferred unpacked".split(),)
-_STEPS = (*"project lock install measure start plan installer bundle archive proof".split(),)
+_STEPS = (*"project lock install measure trim start plan installer bundle archive proof".split(),)
 _PARTS = ("client", "install", "execute", "compile", "later")
 
 # All fields of each object: the regular expression that a text wholly matches, the least and the
@@ -57,7 +60,7 @@ _REPORT: Mapping[str, Shape] = {
     "strategy": "|".join(one.value for one in Strategy),
     **dict.fromkeys(("remedies", "warnings", "notes", "target", "function"), None),
     **dict.fromkeys(("limits", "sizes", "distributions", "artifact"), None),
-    **dict.fromkeys(("prediction", "proof", "seconds"), None),
+    **dict.fromkeys(("prediction", "proof", "trim", "seconds"), None),
 }
 _TARGET: Mapping[str, Shape] = {
     "runtime": r"python3\.[0-9]+",
@@ -91,6 +94,12 @@ _PROOF: Mapping[str, Shape] = {
     "seconds": None,
     **dict.fromkeys(("problem", "distribution", "trace", "note"), ANY),
 }
+_TRIM: Mapping[str, Shape] = {"level": "|".join(one.value for one in Level), "cuts": None}
+_CUT: Mapping[str, Shape] = {
+    "name": ANY,
+    "kind": "|".join(one.value for one in Kind),
+    **dict.fromkeys(("files", "bytes"), COUNT),
+}
 _FAULT: Mapping[str, Shape] = {
     **dict.fromkeys(("code", "message", "hint", "details"), ANY),
     "exit_code": COUNT,
@@ -119,6 +128,7 @@ def to_json(report: Report) -> str:
         "artifact": _artifact(report.written),
         "prediction": _prediction(report.prediction),
         "proof": _proof(report.proof),
+        "trim": _trim(report.trimmed),
         "seconds": _rounded(report.seconds),
     }
     return json.dumps(content, indent=2) + "\n"
@@ -170,6 +180,14 @@ def _cold(cold: Cold | None) -> dict[str, float] | None:
     return _rounded({"install": cold.install, "import": cold.imports, "total": cold.total})
 
 
+def _trim(trimmed: Trimmed) -> dict[str, Any]:
+    cuts = [
+        {"name": cut.name, "kind": cut.kind, "files": cut.files, "bytes": cut.size}
+        for cut in trimmed.cuts
+    ]
+    return {"level": trimmed.level.value, "cuts": cuts}
+
+
 def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 3) for key, value in seconds.items()}
 
@@ -205,6 +223,7 @@ def from_json(content: bytes) -> Report:
         written=_read_written(top.optional("artifact")),
         prediction=_read_prediction(top.optional("prediction")),
         proof=_read_proof(top.optional("proof")),
+        trimmed=_read_trim(top.inner("trim")),
         seconds=top.inner("seconds").durations(_STEPS),
     )
     if values["exit_code"] != report.exit_code:
@@ -259,6 +278,16 @@ def _read_prediction(fields: Fields | None) -> Prediction | None:
     rest = {key: value for key, value in fields.mapping.items() if key != "strategies"}
     found = replace(fields, mapping=rest).all_durations(known)
     return Prediction(**{key: found[key] for key in _PARTS}, strategies=strategies)
+
+
+def _read_trim(fields: Fields) -> Trimmed:
+    level = Level(fields.values(_TRIM)["level"])
+    return Trimmed(level=level, cuts=fields.each("cuts", _read_cut, most=MOST_CUTS))
+
+
+def _read_cut(fields: Fields) -> Cut:
+    values = fields.values(_CUT)
+    return Cut(size=values.pop("bytes"), **values)
 
 
 def _read_written(fields: Fields | None) -> Written | None:

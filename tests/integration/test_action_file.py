@@ -16,6 +16,7 @@ from overflow.options import OPTIONS
 from overflow.plan import Outcome, Strategy
 from overflow.settings import COMMENTS, GATES, MODES, SWITCHES
 from overflow.steps import STEPS
+from overflow.trim import Level
 from tests.support.workflows import (
     ROOT,
     Source,
@@ -206,6 +207,7 @@ def test_types_have_the_values_that_are_taken() -> None:
     assert allowed["fail-on"] == list(GATES)
     assert allowed["comment"] == list(COMMENTS)
     assert allowed["strategy"] == [one.value for one in Strategy]
+    assert allowed["trim"] == [one.value for one in Level]
     assert set(allowed["architecture"]) == set(ARCHITECTURES.values())
     outcomes = {*(one.value for one in Outcome), "failed"}
     assert set(TYPES["outputs"]["outcome"]["allowed-values"]) == outcomes

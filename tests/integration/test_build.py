@@ -72,7 +72,7 @@ class TestBundle:
         sizes = report["sizes"]
         assert vendored == sizes["vendored_bytes"]
         assert sum(on_disk.values()) == sizes["bundle_bytes"] == report["artifact"]["bundle_bytes"]
-        parts = ("project_bytes", "vendored_bytes", "support_bytes")
+        parts = ("project_bytes", "vendored_bytes", "support_bytes", "bytecode_bytes")
         assert sum(sizes[part] for part in parts) == sizes["bundle_bytes"]
 
     def test_two_builds_give_the_same_zip(

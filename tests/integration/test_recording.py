@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overflow import startup
+from overflow.cache import Cache
 from overflow.handler import Handler
 from overflow.measure import measure
 from overflow.startup import Recording, Subject, record
@@ -51,13 +52,14 @@ class App:
             subject=subject,
             python=self.python,
             machine="x86_64",
-            environ={"XDG_CACHE_HOME": str(self.folder / "cache")},
+            environ={},
+            cache=Cache(folder=self.folder / "cache"),
         )
 
     @property
     def code(self) -> list[Path]:
         """What is kept of what was compiled."""
-        return sorted((self.folder / "cache/overflow/bytecode/code").iterdir())
+        return sorted((self.folder / "cache/code").iterdir())
 
 
 @pytest.fixture(params=["3.12"])
@@ -171,7 +173,7 @@ def test_the_same_again_runs_nothing(app: App) -> None:
 def test_damaged_recording_is_made_again(app: App) -> None:
     code = app_of("import one")
     found = app.record(code)
-    (kept,) = (app.folder / "cache/overflow/recordings").iterdir()
+    (kept,) = (app.folder / "cache/recordings").iterdir()
     kept.write_text("{}")
     again = app.record(code, "again")
     assert again.start.keys() == found.start.keys()
@@ -200,7 +202,7 @@ class TestCode:
         for path, content in whole.items():
             cut = content[: len(content) // 2] if damage is None else damage
             path.write_bytes(cut)
-        rmtree(app.folder / "cache/overflow/recordings")
+        rmtree(app.folder / "cache/recordings")
         found = app.record({}, "again")
         assert found.problem == ""
         assert all(one.compile > 0 for one in found.start.values())

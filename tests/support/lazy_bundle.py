@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from overflow.cache import Cache
 from overflow.crate import Item, write_crate
 from overflow.measure import measure
 from overflow.provides import provides
@@ -158,7 +159,9 @@ def _groups(root: Path, measured: Measurement, *, lazy: bool) -> Iterator[Group]
             )
             for path in one.files
         ]
-        crate = write_crate(root / PACKED_FOLDER / f"{number}-{name}", {name: items})
+        crate = write_crate(
+            root / PACKED_FOLDER / f"{number}-{name}", {name: items}, Cache(folder=None)
+        )
         is_lazy = lazy and name in LAZY
         if is_lazy:
             _copy(measured, one, root / INFO_FOLDER / crate.path.name, ".dist-info/")

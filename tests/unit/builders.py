@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overflow.cache import Cache
 from overflow.classify import PYPI, Verdict, Visibility
 from overflow.handler import Handler
 from overflow.limits import Limits, megabytes
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HASH = "a" * 64
+
+NO_CACHE = Cache(folder=None)
+"""Everything is made anew."""
 
 
 def target(python: str = "3.12", architecture: str = "x86_64") -> Target:

@@ -15,6 +15,7 @@ from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
 from overflow.proof import Cold, Finding, Proof
 from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
+from overflow.trim import Cut, Level, Trimmed
 from tests.unit.builders import handler, limits, plan_of, target
 
 if TYPE_CHECKING:
@@ -141,8 +142,16 @@ def packed() -> Report:
     )
     cold = Cold(install=0.5, total=1.375)
     proof = Proof(finding=Finding.PROVEN, cold=cold, note="without isolation: refused")
+    trimmed = Trimmed(
+        level=Level.SAFE,
+        cuts=(
+            Cut(name="numpy", kind="tests", files=454, size=5_976_117),
+            Cut(name="numpy", kind="C headers", files=28, size=405_743),
+            Cut(name="six", kind="type stubs", files=1, size=900),
+        ),
+    )
     found = report(plan=within_tmp(plan), name="packed")
-    return replace(found, prediction=prediction, proof=proof)
+    return replace(found, prediction=prediction, proof=proof, trimmed=trimmed)
 
 
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:

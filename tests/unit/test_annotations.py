@@ -22,7 +22,16 @@ from overflow.markdown import visible
 from overflow.plan import Outcome
 from overflow.report import Failure, Place, Report
 from tests.unit.builders import limits, plan_of
-from tests.unit.reports import HOSTILE, failure, fits, hostile_report, overflows, report, too_large
+from tests.unit.reports import (
+    HOSTILE,
+    failure,
+    fits,
+    hostile_report,
+    overflows,
+    packed,
+    report,
+    too_large,
+)
 from tests.unit.runner import parse_command
 
 HARMFUL = st.text(alphabet="%0AD3aC2:,=\r\n \t;#[]./aé\u202e\x1b\U0001f4a3", max_size=40)
@@ -57,11 +66,16 @@ def test_overflow_stands_on_the_largest_that_is_deferred() -> None:
     assert "S3" in found[2].message
 
 
+def test_where_a_packed_one_is() -> None:
+    found = annotate(packed(), project_path=".")
+    assert "is carried compressed (private: git source)" in found[0].message
+
+
 def test_only_as_many_as_account_for_what_is_over() -> None:
     sizes = {"a": 150, "b": 80, "c": 40, "d": 30, "e": 1}
     lines = {name: on_line(at) for at, name in enumerate(sizes, 1)}
-    # With the 38 MB of uv and 1 MB of the project: 340 MB.
-    for threshold, named in ((239, "a"), (190, "a"), (189, "ab"), (109, "abc"), (70, "abc")):
+    # With 1 MB of the project: 302 MB.
+    for threshold, named in ((239, "a"), (152, "a"), (151, "ab"), (71, "abc"), (32, "abc")):
         plan = plan_of(sizes, within=limits(threshold, 250))
         found = annotate(report(plan=plan, lines=lines), project_path=".")
         assert [one.line for one in found] == list(range(1, len(named) + 1)), threshold

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from overflow import archive
 from overflow.archive import Archive, Member, write_zip
-from tests.unit.builders import write
+from overflow.pieces import PIECE
+from tests.unit.builders import NO_CACHE, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +45,7 @@ def zipped(
         )
         for name, content in files.items()
     ]
-    written = write_zip(folder / "out.zip", members, environ=environ or {})
+    written = write_zip(folder / "out.zip", members, environ=environ or {}, cache=NO_CACHE)
     content = (folder / "out.zip").read_bytes()
     assert written == Archive(size=len(content), sha256=hashlib.sha256(content).hexdigest())
     return content
@@ -56,7 +57,7 @@ def unzipped(content: bytes) -> dict[str, bytes]:
         return {name: read.read(name) for name in read.namelist()}
 
 
-@pytest.mark.parametrize("piece", [1, 7, 6000, archive.PIECE])
+@pytest.mark.parametrize("piece", [1, 7, 6000, PIECE])
 def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int) -> None:
     monkeypatch.setattr(archive, "PIECE", piece)
     assert unzipped(zipped(tmp_path, FILES)) == FILES
@@ -137,9 +138,9 @@ def test_source_date_epoch_that_no_zip_can_hold(tmp_path: Path, epoch: str) -> N
 
 def test_file_that_is_empty_by_now_is_not_silently_missing(tmp_path: Path) -> None:
     write(tmp_path, {"a": b""})
-    member = Member(name="a", path=f"{tmp_path}/a", size=archive.PIECE, executable=False)
+    member = Member(name="a", path=f"{tmp_path}/a", size=PIECE, executable=False)
     try:
-        write_zip(tmp_path / "out.zip", [member], environ={})
+        write_zip(tmp_path / "out.zip", [member], environ={}, cache=NO_CACHE)
     except OSError:
         return
     assert unzipped((tmp_path / "out.zip").read_bytes()) == {"a": b""}

@@ -18,7 +18,7 @@ from overflow.generated import Generated
 from overflow.installer import X86_64
 from overflow.measure import measure
 from overflow.plan import Outcome, Strategy, decide
-from tests.unit.builders import install, limits, private, public, write
+from tests.unit.builders import NO_CACHE, install, limits, private, public, write
 
 
 def written(
@@ -128,14 +128,13 @@ def test_link_in_site_packages_becomes_a_file(tmp_path: Path) -> None:
 
 
 def test_crates_and_bytecode_are_in_it_and_crates_are_not_compressed_again(tmp_path: Path) -> None:
-    write(tmp_path, {"content": "c" * 5000, "cache/1.pyc": "bytecode"})
+    write(tmp_path, {"content": "c" * 5000})
     item = Item(path="alpha.py", source=str(tmp_path / "content"), size=5000, executable=False)
-    crate = write_crate(tmp_path / "0-alpha", {"alpha": [item]})
+    crate = write_crate(tmp_path / "0-alpha", {"alpha": [item]}, NO_CACHE)
     place = "_vendor/beta/__pycache__/__init__.cpython-312.pyc"
-    compiled = Compiled(path=tmp_path / "cache/1.pyc", size=8)
+    compiled = Compiled(content=b"bytecode")
     bundle = written(tmp_path, crates=(crate,), bytecode={place: compiled})
     assert bundle.sizes["_overflow/packed/0-alpha"] == crate.size
     assert (bundle.root / place).read_text() == "bytecode"
-    assert compiled.path.exists(), "the cache keeps what it has"
     stored = [member.name for member in bundle.members() if member.stored]
     assert stored == ["_overflow/packed/0-alpha"]

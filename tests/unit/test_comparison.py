@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from overflow.comparison import Comparison, KnownBase, UnknownBase, compare
 from overflow.limits import megabytes
 from tests.unit.builders import plan_of
-from tests.unit.reports import report
+from tests.unit.reports import packed, report
 
 SIZES = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(min_value=0, max_value=300))
 
@@ -42,7 +42,15 @@ def test_growth_is_of_all_there_is() -> None:
     assert found.growth == megabytes(2)
     base = KnownBase(report=report({"a": 300}), sha="1" * 40, exact=True)
     deferred = compare(report(plan=plan_of({"a": 230}, project=2)), base)
-    assert deferred.growth == megabytes(2 - 1 + 230 - 300) + megabytes(0.1) - megabytes(38)
+    assert deferred.growth == megabytes(2 - 1 + 230 - 300)
+
+
+def test_what_is_added_to_the_project_is_no_growth() -> None:
+    """Bytecode, and what is packed, which is in the bundle and in /tmp."""
+    sizes = packed().sizes
+    plain = replace(sizes, bytecode=0, packed=0, unpacked=0, support=0)
+    base = KnownBase(report=replace(packed(), sizes=plain), sha="1" * 40, exact=True)
+    assert compare(packed(), base).growth == 0
 
 
 def test_unknown_is_not_zero() -> None:

@@ -14,7 +14,7 @@ from overflow.forecast import Terms, forecast, others
 from overflow.measure import measure
 from overflow.plan import Strategy
 from overflow.startup import Recording, Seconds
-from tests.unit.builders import write
+from tests.unit.builders import NO_CACHE, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ class Fake:
     """Bytecode is as large as its source."""
 
     def compile(self, sources: Mapping[str, Path]) -> dict[str, Compiled]:
-        return {n: Compiled(path=path, size=path.stat().st_size) for n, path in sources.items()}
+        return {n: Compiled(content=path.read_bytes()) for n, path in sources.items()}
 
 
 RECORDING = Recording(
@@ -56,6 +56,7 @@ def scales(tmp_path: Path) -> Appraisal:
         groups=[frozenset({name}) for name in ("alpha", "beta", "gamma")],
         recording=RECORDING,
         compiler=cast("Compiler", Fake()),
+        cache=NO_CACHE,
         tag="cpython-312",
         folder=tmp_path / "packed",
         can_pack=True,

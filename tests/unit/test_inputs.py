@@ -14,6 +14,7 @@ from overflow.inputs import Inputs, read_inputs
 from overflow.limits import megabytes
 from overflow.options import OPTIONS
 from overflow.plan import Strategy
+from overflow.trim import Level
 
 SWITCH = "VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP"
 
@@ -40,6 +41,7 @@ def test_defaults() -> None:
         start_record=True,
         lazy=True,
         verify=True,
+        trim=Level.SAFE,
         handler=None,
         python=None,
         architecture="x86_64",
@@ -70,6 +72,7 @@ ONE = [
     ("python", "OVERFLOW_PYTHON", "3.12"),
     ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
     ("strategy", "OVERFLOW_STRATEGY", "defer"),
+    ("trim", "OVERFLOW_TRIM", "safe"),
 ]
 
 
@@ -152,6 +155,7 @@ def test_sizes_that_are_none(key: str, value: str) -> None:
     [
         ({"architecture": "mips"}, "--architecture: 'mips'"),
         ({"strategy": "magic"}, "--strategy: 'magic'"),
+        ({"trim": "most"}, "--trim: 'most'"),
     ],
 )
 def test_choices(given: dict[str, Any], message: str) -> None:
@@ -202,3 +206,18 @@ def test_any_environment_is_read_or_refused(environ: dict[str, str]) -> None:
         read(environ)
     except InputFault as found:
         assert found.code == "option-invalid"
+
+
+@pytest.mark.parametrize(
+    ("given", "level"),
+    [
+        ({"strategy": "defer"}, Level.NONE),
+        ({"strategy": "pack"}, Level.SAFE),
+        ({"strategy": "auto"}, Level.SAFE),
+        ({"strategy": "defer", "trim": "safe"}, Level.SAFE),
+        ({"strategy": "auto", "trim": "none"}, Level.NONE),
+        ({"strategy": "auto", "trim": "aggressive"}, Level.AGGRESSIVE),
+    ],
+)
+def test_defer_trims_only_what_is_asked_for(given: dict[str, Any], level: Level) -> None:
+    assert read(**given).trim is level

@@ -15,7 +15,7 @@ from overflow.crate import Item, write_crate
 from overflow.runtime import ready, unpack
 from overflow.runtime.manifest import PACKED_FOLDER, Group, Manifest
 from overflow.runtime.ready import InstallError
-from tests.unit.builders import write
+from tests.unit.builders import NO_CACHE, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ def packed(root: Path, name: str, files: Mapping[str, str | bytes]) -> Group:
         for path, content in files.items()
     ]
     (root / PACKED_FOLDER).mkdir(parents=True, exist_ok=True)
-    crate = write_crate(root / PACKED_FOLDER / name, {name: items})
+    crate = write_crate(root / PACKED_FOLDER / name, {name: items}, NO_CACHE)
     return Group(name=name, size=crate.unpacked, sha256=crate.sha256)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from overflow import compiler, isolation, startup
-from overflow.bytecode import cache_folder, cached_name
+from overflow.bytecode import cached_name
 from overflow.handler import Handler
 from overflow.measure import measure
 from overflow.startup import (
@@ -173,14 +173,3 @@ def test_compiler_writes_bytecode_for_another_place(tmp_path: Path) -> None:
 )
 def test_name_of_bytecode(path: str, name: str) -> None:
     assert cached_name(path, "cpython-312") == name
-
-
-def test_cache_is_where_caches_are(tmp_path: Path) -> None:
-    otherwise = tmp_path / "otherwise"
-    home = {"HOME": str(tmp_path / "home")}
-    assert cache_folder(home, otherwise) == tmp_path / "home/.cache/overflow/bytecode"
-    given = {**home, "XDG_CACHE_HOME": str(tmp_path / "xdg")}
-    assert cache_folder(given, otherwise) == tmp_path / "xdg/overflow/bytecode"
-    assert cache_folder({"XDG_CACHE_HOME": "relative"}, otherwise) == otherwise
-    (tmp_path / "file").write_text("")
-    assert cache_folder({"XDG_CACHE_HOME": str(tmp_path / "file")}, otherwise) == otherwise

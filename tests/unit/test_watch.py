@@ -60,6 +60,9 @@ def test_waiting_for_a_cpu_is_nobodys_time(
         now[0] = 5.0
         said.write_text("456 3000000000 9\n")
         assert clock.now() == 2.0
+        said.write_text("456 9000000000 9\n")
+        assert clock.now() == 2.0, "it never goes back"
+        now[0] = 11.0
         clock.timed(("a", EXECUTE), int)
     assert clock.seconds[watch.OURS] == 3.0
 

@@ -18,6 +18,7 @@ from overflow.limits import LARGEST_REPORT, Limits, megabytes
 from overflow.plan import Outcome
 from overflow.proof import Cold, Finding, Proof
 from overflow.report import ZIP, Failure, Function, Place, Prediction, Report, Row, Sizes, Written
+from overflow.trim import Cut, Kind, Level, Trimmed
 from overflow.wire import MOST_ROWS, failure_from_json, failure_to_json, from_json, to_json
 from tests.unit.reports import REPORTS, SAMPLES, assert_golden, failure, fits
 
@@ -83,6 +84,16 @@ PROOFS = st.builds(
     trace=TEXT,
     note=TEXT,
 )
+CUTS = st.builds(
+    Cut,
+    name=TEXT,
+    kind=st.sampled_from([one.value for one in Kind]),
+    files=st.integers(min_value=0, max_value=2**53 - 1),
+    size=st.integers(min_value=0, max_value=2**53 - 1),
+)
+TRIMMED = st.builds(
+    Trimmed, level=st.sampled_from(Level), cuts=st.lists(CUTS, max_size=3).map(tuple)
+)
 REPORT = st.builds(
     Report,
     version=TEXT,
@@ -112,6 +123,7 @@ REPORT = st.builds(
     seconds=st.just({}),
     prediction=st.none() | PREDICTIONS,
     proof=st.none() | PROOFS,
+    trimmed=TRIMMED,
 )
 
 

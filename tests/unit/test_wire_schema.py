@@ -62,7 +62,7 @@ NEAR: list[Any] = [
     *(None, True, False, "", "text", [], {}, ["text"], [0], [{}]),
     *(0, 1, 1.0, 3, -1, 127, 128, 511, 512, 10_240, 10_241, 2**53 - 1, 2**53),
     *("fits", "overflows", "too-large", "defer", "public", "private", "vendored", "deferred"),
-    *("pack", "packed"),
+    *("pack", "packed", "safe", "none", "tests", "C headers"),
     *("python3.9", "python3.", "xpython3.9", "python3.9x", "python3.\u0663", "python3.9\n"),
     *("arm64", "x86_64", "armv7", "2.34", "2.34.1", "function", "wsgi", "auto", "other"),
     *("bundle", "bundles", "function.zip", "functionXzip", "f" * 64, "F" * 64, "f" * 65),

@@ -1,4 +1,4 @@
-"""Recall: what a recording depends on, and how many are kept."""
+"""Identity: what a recording depends on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow import recall
+from overflow.identity import identity
 from overflow.measure import measure
-from overflow.recall import Recall, identity
 from overflow.tree import read_tree
 from tests.unit.builders import write
 
@@ -61,22 +60,3 @@ def test_identity_is_of_all_that_matters(folders: Path, change: Callable[[Path],
 
 def test_identity_is_of_what_is_asked(folders: Path) -> None:
     assert key(folders, ["a"]) != key(folders, ["b"])
-
-
-def test_newest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "MOST", 2)
-    kept = Recall(folder=tmp_path / "new")
-    assert kept.get("a") == b""
-    for number, name in enumerate("abc"):
-        kept.put(name, name.encode())
-        os.utime(kept.folder / name, ns=(number, number))
-    kept.put("d", b"d")
-    assert sorted(path.name for path in kept.folder.iterdir()) == ["c", "d"]
-    assert kept.get("d") == b"d"
-
-
-def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
-    write(tmp_path, {"file": ""})
-    kept = Recall(folder=tmp_path / "file")
-    kept.put("a", b"a")
-    assert kept.get("a") == b""

@@ -1,12 +1,9 @@
-"""Recall: recordings of earlier builds, by a hash of all that they depend on."""
+"""Identity: a hash of all that a recording depends on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,34 +11,6 @@ if TYPE_CHECKING:
 
     from overflow.measure import Distribution, Measurement
     from overflow.tree import Tree
-
-MOST = 50
-"""So many are kept, the newest: some MB."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recall:
-    """A folder of recordings; where it cannot be used, nothing was recorded before."""
-
-    folder: Path
-
-    def get(self, key: str) -> bytes:
-        """What was put there; empty if nothing was."""
-        try:
-            return (self.folder / key).read_bytes()
-        except OSError:
-            return b""
-
-    def put(self, key: str, content: bytes) -> None:
-        """Keep it, and let go of the oldest."""
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = self.folder / f"{key}.{os.getpid()}"
-            aside.write_bytes(content)
-            aside.replace(self.folder / key)
-            dated = [(path.stat().st_mtime_ns, path) for path in self.folder.iterdir()]
-            for _, path in sorted(dated, reverse=True)[MOST:]:
-                path.unlink(missing_ok=True)
 
 
 def identity(project: Tree, measurement: Measurement, python: Path, asked: object) -> str:
