@@ -104,6 +104,7 @@ def test_a_log_gets_one_line_a_step_with_its_duration(
         "Checked",
         "Installed",
         "Measured",
+        "Trimmed",
         "Imported",
         "Planned:",
         "Wrote",
