@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from overflow.proof import Cold, Proof
     from overflow.report import Prediction, Report
 
+MEASURED = " Measured on this machine, without Lambda's client."
+
 LONG = 1_000
 """Characters of Markdown that a sentence may take."""
 
@@ -25,11 +27,9 @@ def section(report: Report) -> str:
     prediction, proof = report.prediction, report.proof
     parts = ["### Cold start", *([_proven(proof, prediction)] if proof else [])]
     if prediction is not None:
-        parts += [
-            _parts(prediction, proof.cold if proof else None),
-            _strategies(report),
-            CONDITIONS,
-        ]
+        cold = proof.cold if proof else None
+        conditions = CONDITIONS + (MEASURED if cold else "")
+        parts += [_parts(prediction, cold), _strategies(report), conditions]
     return "\n\n".join(parts) if len(parts) > 1 else ""
 
 

@@ -125,9 +125,7 @@ def prove(bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str]) ->
 
 
 def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
-    installed = sum(float(one) for one in _INSTALLED.findall(went.output))
-    total = next((line["seconds"] for line in went.said if "seconds" in line), None)
-    cold = _cold(total, installed)
+    cold = next((_timed(line, went.output) for line in went.said if "seconds" in line), None)
     failed = _what_failed(went, has_started=cold is not None)
     if failed is None:
         return Proof(finding=Finding.PROVEN, cold=cold)
@@ -149,6 +147,15 @@ def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
         trace=failed.trace,
         note=note[: 2 * LONGEST],
     )
+
+
+def _timed(line: Mapping[str, Any], output: str) -> Cold | None:
+    """Of what was printed, the runtime's seconds have waits for a CPU in them, and lose those."""
+    elapsed, total = line.get("elapsed"), line["seconds"]
+    installed = sum(float(one) for one in _INSTALLED.findall(output))
+    if not isinstance(elapsed, float) or not isinstance(total, float) or not 0 < total <= elapsed:
+        return None
+    return _cold(total, installed * total / elapsed)
 
 
 def _cold(total: object, install: object) -> Cold | None:

@@ -2,8 +2,8 @@
 
 isolation.py becomes it, and gives what is wanted as JSON on standard input. It writes a line of
 JSON for the start, and one for each module that it cannot import afterwards. The clock runs from
-the start of the process. Standard library only, and little of it: what is imported here is not
-imported by the app.
+the start of the process, and stands still while that waits for a CPU which somebody else has.
+Standard library only, and little of it: what is imported here is not imported by the app.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def main(wanted: dict[str, Any]) -> None:
     except BaseException as error:  # noqa: BLE001 - the user's module may raise anything
         said = described(error)
     else:
-        said = {"seconds": perf_counter() - wanted["started"]}
+        elapsed = perf_counter() - wanted["started"]
+        said = {"elapsed": elapsed, "seconds": elapsed - max(0.0, _waited() - wanted["waited"])}
     _end_output()
     _say(output, said)
     if "seconds" in said:
@@ -85,6 +86,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _waited() -> float:
+    """As in isolation.py, whose process this was."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb") as stream:  # noqa: PTH123 - no pathlib here
+            return int(stream.read().split()[1]) * 1e-9
+    except OSError:
+        return 0.0
 
 
 def _guard(path: str, root: str) -> None:
