@@ -13,6 +13,7 @@ NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
 NO_LAZY = "OVERFLOW_NO_LAZY"
 NO_NETWORK = "OVERFLOW_NO_NETWORK"
+NO_VERIFY = "OVERFLOW_NO_VERIFY"
 """Variables of the options that take no value."""
 
 SWITCHES = {
@@ -21,6 +22,7 @@ SWITCHES = {
     " from the source instead",
     NO_LAZY: "put all that overflows into place at cold start, also what start-up does not import",
     NO_NETWORK: "have nothing fetched at cold start or later: `auto` then packs only",
+    NO_VERIFY: "do not start the bundle before it is handed out",
 }
 """What they are for, by variable; the option of `OVERFLOW_NO_LAZY` is `--no-lazy`."""
 

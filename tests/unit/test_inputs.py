@@ -42,6 +42,7 @@ def test_defaults() -> None:
         runtime_install=True,
         start_record=True,
         lazy=True,
+        verify=True,
         trim=Level.SAFE,
         network=True,
         handler=None,
