@@ -81,6 +81,8 @@ class Fetching:
 
         room, tmp: bytes. settled: what is packed where nothing is fetched; None: that is too much.
         """
+        if settled is not None and self._packing(settled) < WORTH:
+            return None
         while self._options:
             ways = ways_of(self.scales.loads())
             for at, option in self._options.items():
@@ -113,11 +115,13 @@ class Fetching:
 
     def _gain(self, settled: Choice, packed: Choice, fetched: Choice) -> float:
         """Seconds that a start takes less if something is fetched."""
-        loads = self.scales.loads()
-        now = sum(loads[at].seconds for at in packed)
-        now += sum(self._options[at].seconds for at in fetched)
+        now = self._packing(packed) + sum(self._options[at].seconds for at in sorted(fetched))
         now += FETCH * any(self._seconds(fetched))
-        return sum(loads[at].seconds for at in settled) - now
+        return self._packing(settled) - now
+
+    def _packing(self, packed: Choice) -> float:
+        loads = self.scales.loads()
+        return sum(loads[at].seconds for at in sorted(packed))
 
     @cached_property
     def _groups(self) -> dict[int, RuntimeGroup]:
