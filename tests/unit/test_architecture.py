@@ -18,9 +18,9 @@ FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 
 OUTSIDE = frozenset(
     "process uv pythons locking environment tree files measure elf rpath resources templates cache"
-    " archive crate compiler bytecode watch recorder identity startup trimming appraisal decision"
-    " bundle output box console installation pipeline cli __main__ runner checkout engine native"
-    " launch rest assets stored base results steps action".split()
+    " archive crate compiler bytecode watch recorder identity startup stripping trimming appraisal"
+    " decision bundle output box console installation pipeline cli __main__ runner checkout engine"
+    " native launch rest assets stored base results steps action".split()
 )
 """Modules that touch disk, processes, templates, network or a terminal. All others are pure."""
 

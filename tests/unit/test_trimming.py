@@ -46,7 +46,7 @@ def project(site: Path, **files: str) -> Tree:
 
 def trimmed(site: Path, **files: str) -> tuple[Measurement, Trimmed]:
     """Trim; what is said to be there then is what a new measurement finds."""
-    found = trim(measure(site), Level.SAFE, project=project(site, **files), own="app")
+    found = trim(measure(site), project=project(site, **files), own="app")
     assert found[0] == measure(site)
     return found
 
