@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import action, build, lock, predict, start
+from benchmarks import action, build, choice, lock, predict, start
 from benchmarks.app import APPS
 from benchmarks.machine import facts
 from benchmarks.table import bounds_table, table
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BENCHMARKS: dict[str, Callable[..., Outcome]] = {
     "build": build.benchmark,
     "lock": lock.benchmark,
+    "choice": choice.benchmark,
     "action": action.benchmark,
     "start": start.benchmark,
     "predict": predict.benchmark,

@@ -20,6 +20,7 @@ from overflow.packing import Choice, Load
 from overflow.provides import provides
 from overflow.runtime.manifest import INFO_FOLDER, OVERFLOW_FOLDER, VENDOR_FOLDER
 from overflow.runtime.manifest import Group as RuntimeGroup
+from overflow.sample import estimates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from overflow.measure import Measurement
     from overflow.startup import Recording
 
-NATIVE, OTHER, BYTECODE = 0.37, 0.27, 0.45
-"""Estimates of compressed bytes for each byte of shared objects, other files and bytecode: those
-of examples/flask. They say what is weighed first, and no more: the plan has exact sizes."""
+BYTECODE, COMPRESSED = 1.12, 0.4
+"""Estimates of bytecode for each byte of its source, and of how much of it is left compressed:
+those of examples/flask. They say what is weighed first, and no more: the plan has exact sizes."""
 
 MANIFEST_ENTRY = 180
 """At most so many bytes of the manifest are a group's, beside its name."""
@@ -63,10 +64,17 @@ class Appraisal:
     """Whether bytecode of what start-up imports is asked for, at the cost of unpacking more."""
     _vendored: dict[int, dict[str, Compiled]] = field(default_factory=dict)
     _crates: dict[int, Crate] = field(default_factory=dict)
+    _estimates: list[int] = field(default_factory=list)
 
     def loads(self) -> list[Load]:
         """What each group takes, by what is known."""
+        if not self._estimates:
+            self._estimates.extend(estimates([self._sized(at) for at in range(len(self.groups))]))
         return [self._load(at) for at in range(len(self.groups))]
+
+    def _sized(self, at: int) -> list[tuple[str, int]]:
+        tree = self.measurement.tree
+        return [(f"{tree.root}/{path}", tree.sizes[path]) for path in self._files(at)]
 
     def weigh(self, choice: Choice) -> bool:
         """Compile, and compress what is packed; False where that was done already."""
@@ -174,19 +182,15 @@ class Appraisal:
 
     def _load(self, at: int) -> Load:
         tree = self.measurement.tree
-        files = self._files(at)
-        size = sum(tree.sizes[path] for path in files)
-        guessed = sum(tree.sizes[path] for path in self._modules(at))
-        vendored = self._vendored.get(at)
-        bytecode = guessed if vendored is None else sum(one.size for one in vendored.values())
-        native = sum(tree.sizes[path] for path in files if path.endswith(".so") or ".so." in path)
-        estimate = NATIVE * native + OTHER * (size - native) + BYTECODE * guessed
+        size = sum(tree.sizes[path] for path in self._files(at))
+        bytecode = self._bytecode(at)
         crate = self._crates.get(at)
+        packed = crate.size if crate else self._estimates[at] + int(COMPRESSED * bytecode)
         seconds = self._unpacking(at)
         waits = self._provides[at] is not None and not self._is_imported(at)
         return Load(
             vendored=size + bytecode,
-            packed=(crate.size if crate else int(estimate)) + self._entry(at),
+            packed=packed + self._entry(at),
             unpacked=self._unpacked(at),
             movable=self.can_pack and UNOWNED not in self.groups[at],
             seconds=seconds * IDLE if waits else seconds,
@@ -194,8 +198,15 @@ class Appraisal:
 
     def _unpacked(self, at: int) -> int:
         crate, sizes = self._crates.get(at), self.measurement.tree.sizes
-        known = (*self._files(at), *self._modules(at))
-        return crate.unpacked if crate else sum(sizes[path] for path in known)
+        known = sum(sizes[path] for path in self._files(at))
+        return crate.unpacked if crate else known + self._bytecode(at)
+
+    def _bytecode(self, at: int) -> int:
+        """Bytes of it, or about so many where none was made."""
+        known = self._vendored.get(at)
+        if known is not None:
+            return sum(one.size for one in known.values())
+        return int(BYTECODE * sum(self.measurement.tree.sizes[path] for path in self._modules(at)))
 
     def _unpacking(self, at: int) -> float:
         return unpacking(self._unpacked(at), len(self._files(at)) + len(self._modules(at)))

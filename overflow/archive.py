@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 BATCH = 256 * 1024
 """Bytes of small files that one thread takes at a time: handing over costs as much as they do."""
 
+BUFFER = 1024 * 1024
+"""Bytes that are hashed and written at a time: six pieces for each file would be small ones."""
+
 READ_AHEAD = 96
 """Pieces or batches under way at once: bounds memory at about 200 MB."""
 
@@ -95,7 +98,8 @@ def write_zip(
     with target.open("wb") as stream:
         hashed = _Hashed(stream)
         with (
-            zipfile.ZipFile(hashed, "w", allowZip64=True) as archive,
+            io.BufferedWriter(hashed, BUFFER) as buffer,
+            zipfile.ZipFile(buffer, "w", allowZip64=True) as archive,
             ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool,
         ):
             pieces: list[_Piece] = []
@@ -107,19 +111,19 @@ def write_zip(
         return Archive(size=stream.tell(), sha256=hashed.digest.hexdigest())
 
 
-class _Hashed(io.BufferedIOBase):
+class _Hashed(io.RawIOBase):
     """A stream that is hashed as it is written; it cannot seek, so zipfile never goes back."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.digest = hashlib.sha256()
 
+    def writable(self) -> bool:
+        return True
+
     def write(self, data: ReadableBuffer, /) -> int:
         self.digest.update(data)
         return self._stream.write(data)
-
-    def flush(self) -> None:
-        self._stream.flush()
 
 
 def _date(epoch: str) -> Date:

@@ -1,4 +1,4 @@
-"""Identity: a hash of all that a recording depends on."""
+"""Identity: a hash of all that is installed, and of what it is asked."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ if TYPE_CHECKING:
     from overflow.tree import Tree
 
 
-def identity(project: Tree, measurement: Measurement, python: Path, asked: object) -> str:
-    """A hash of the project's files, what is installed, the Python, and `asked` (JSON).
+def identity(project: Tree, measurement: Measurement, asked: object) -> str:
+    """A hash of the project's files, what is installed, and `asked` (JSON).
 
     A distribution counts by its RECORD, which has the hashes of its files.
     """
-    binary = python.resolve()
-    status = binary.stat()
     content = {
-        "python": [str(binary), status.st_size, status.st_mtime_ns],
         "project": {path: _hash(project.root / path) for path in project.sizes},
         "installed": [_installed(measurement, one) for one in measurement.distributions],
         "asked": asked,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def binary_of(python: Path) -> object:
+    """What a Python is known by, for `asked`."""
+    binary = python.resolve()
+    status = binary.stat()
+    return [str(binary), status.st_size, status.st_mtime_ns]
 
 
 def _installed(measurement: Measurement, one: Distribution) -> list[object]:

@@ -169,6 +169,7 @@ def _trim(
             inputs.trim,
             project=installed.files.tree,
             own=installed.project.name,
+            cache=tools.cache,
         )
         retitle(f"Trimmed {in_megabytes(found[1].size)} of {found[1].files} files")
     return found

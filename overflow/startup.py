@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overflow.identity import identity
+from overflow.identity import binary_of, identity
 from overflow.process import LAMBDAS_OWN, PASSED_TO_APPS, Completed, run
 from overflow.reading import Library, is_own
 from overflow.resources import runtime_files
@@ -185,14 +185,14 @@ def record(
     }
     passed = {name: value for name, value in environ.items() if name in PASSED_TO_APPS}
     programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
-    key = identity(subject.project, subject.measurement, python, [programs, wanted, passed])
+    asked = [programs, wanted, passed, binary_of(python)]
+    key = identity(subject.project, subject.measurement, asked)
     known = _heard(subject, cache.get(KIND, key) or b"")
     if known is not None:
         return known
     wanted |= _prepare(folder, subject, cache.place("code") or folder / "code")
     done = _run_recorder(python, wanted, folder, passed)
-    output = folder / "imported.json"
-    said = output.read_bytes() if output.is_file() else b""
+    said = output.read_bytes() if (output := folder / "imported.json").is_file() else b""
     heard = _heard(subject, said)
     if heard is None:
         problem = ENDED.format(done.exit_code)

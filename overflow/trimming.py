@@ -6,35 +6,44 @@ replaced by a new one.
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.excess import ARCHIVE, SOURCES, excess
+from overflow.identity import identity
 from overflow.rows import mended
-from overflow.trim import Level, Trimmed, cuts_of
+from overflow.trim import Kind, Level, Trimmed, cuts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
+    from overflow.cache import Cache
     from overflow.measure import Distribution, Measurement
     from overflow.tree import Tree
 
+PROGRAMS = [Path(__file__).with_name(f"{n}.py") for n in ("excess", "mentions", "suites", "trim")]
+"""What decides what can go: with other code it may be something else."""
+
+KIND = "excess"
+"""What the cache knows it as."""
+
 
 def trim(
-    measurement: Measurement, level: Level, *, project: Tree, own: str
+    measurement: Measurement, level: Level, *, project: Tree, own: str, cache: Cache
 ) -> tuple[Measurement, Trimmed]:
     """Trim what was measured, on disk; gives what is there then, and what went.
 
-    project: its files, which stay, and may ask for others; own: its name.
+    project: its files, which stay, and may ask for others; own: its name; cache: knows what can go
+    of an environment that was trimmed before.
     """
     if level is Level.NONE:
         return measurement, Trimmed(level=level)
     tree = measurement.tree
-    reader = _Files(site_packages=tree.root, tree=project)
-    found = excess(measurement.distributions, own=own, reader=reader)
+    found = _excess(measurement, project, own, cache)
     for path in _targets(tree):
         found.pop(path, None)
     cuts = cuts_of((name, kind, tree.sizes[path]) for path, (name, kind) in found.items())
@@ -42,6 +51,21 @@ def trim(
     sizes = {path: size for path, size in tree.sizes.items() if path not in found}
     sizes |= _mend_records(tree.root, sizes, found, {})
     return _measured(measurement, sizes), Trimmed(level=level, cuts=cuts)
+
+
+def _excess(
+    measurement: Measurement, project: Tree, own: str, cache: Cache
+) -> dict[str, tuple[str, Kind]]:
+    """excess(), which reads all sources, or what it gave for the same files and the same code."""
+    programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
+    key = identity(project, measurement, [programs, own])
+    known = cache.get(KIND, key)
+    if known is None:
+        reader = _Files(site_packages=measurement.root, tree=project)
+        found = excess(measurement.distributions, own=own, reader=reader)
+        cache.put(KIND, key, json.dumps(found).encode())
+        return found
+    return {path: (name, Kind(kind)) for path, (name, kind) in json.loads(known).items()}
 
 
 @dataclass(frozen=True, kw_only=True)

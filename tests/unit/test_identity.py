@@ -1,4 +1,4 @@
-"""Identity: what a recording depends on."""
+"""Identity: what a recording, and what is trimmed, depend on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow.identity import identity
+from overflow.identity import binary_of, identity
 from overflow.measure import measure
 from overflow.tree import read_tree
 from tests.unit.builders import write
@@ -36,7 +36,7 @@ def folders(tmp_path: Path) -> Path:
 
 def key(folders: Path, asked: object = "") -> str:
     project = read_tree(folders / "task", lambda *_: False)
-    return identity(project, measure(folders / "site"), folders / "python", asked)
+    return identity(project, measure(folders / "site"), [asked, binary_of(folders / "python")])
 
 
 @pytest.mark.parametrize(

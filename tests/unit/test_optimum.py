@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.choice import made_up
 from overflow.optimum import Option, optimum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-MIB = 1 << 20
 
 Choices = list[list[Option]]
 
@@ -63,26 +62,9 @@ def test_equals_brute_force(seed: int) -> None:
         assert round(cost(choices, found) * 1e6) == round(best * 1e6)
 
 
-def realistic(seed: int, count: int) -> Choices:
-    """Groups as distributions are: a few large ones, most small, a third never imported."""
-    chance = random.Random(seed)
-    groups = []
-    for _ in range(count):
-        size = int(min(150 * MIB, chance.lognormvariate(13.5, 1.8)))
-        seconds = size * 4e-9 * chance.uniform(0.9, 1.3) * (0.01 if chance.random() < 0.3 else 1)
-        packed = int(size * chance.uniform(0.2, 0.45)) + 300
-        groups.append(
-            [
-                Option(room=size, tmp=0, seconds=0.0),
-                Option(room=packed, tmp=size, seconds=seconds),
-            ]
-        )
-    return groups
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_no_single_exchange_is_better(seed: int) -> None:
-    choices = realistic(seed, 120)
+    choices = made_up(seed, 120)
     room = int(sum(each[0].room for each in choices) * 0.7)
     found = optimum(choices, room=room, tmp=1 << 40)
     assert found is not None
@@ -95,7 +77,7 @@ def test_no_single_exchange_is_better(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_work_grows_with_groups_and_not_faster(seed: int) -> None:
     """A guard against an explosion; the figure itself is the benchmark's business."""
-    choices = realistic(seed, 500)
+    choices = made_up(seed, 500)
     started = time.perf_counter()
     assert optimum(choices, room=int(sum(e[0].room for e in choices) * 0.7), tmp=1 << 40)
     assert time.perf_counter() - started < 10

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from overflow import trimming
+from overflow.cache import Cache
+from overflow.excess import excess
 from overflow.measure import UNOWNED, Measurement, measure
 from overflow.tree import Tree, read_tree
 from overflow.trim import Level, Trimmed
 from overflow.trimming import trim
-from tests.unit.builders import install, write
+from tests.unit.builders import NO_CACHE, install, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +49,9 @@ def project(site: Path, **files: str) -> Tree:
 
 def trimmed(site: Path, **files: str) -> tuple[Measurement, Trimmed]:
     """Trim; what is said to be there then is what a new measurement finds."""
-    found = trim(measure(site), Level.SAFE, project=project(site, **files), own="app")
+    found = trim(
+        measure(site), Level.SAFE, project=project(site, **files), own="app", cache=NO_CACHE
+    )
     assert found[0] == measure(site)
     return found
 
@@ -221,3 +226,32 @@ def test_folders_of_what_went_are_no_import_packages(site: Path) -> None:
     install(site, "alpha", files=TESTED)
     found, _ = trimmed(site)
     assert found.by_name["alpha"].import_packages == {"alpha", "alpha/io"}
+
+
+def test_what_was_found_is_known_the_next_time(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until something changes that decides it: what is installed, the project, the rules."""
+    files = {"alpha/a.pyi": "1", "alpha/include/b.h": "2", "alpha/__init__.py": ""}
+    cache = Cache(folder=tmp_path / "cache")
+    asked: list[int] = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        asked.append(1)
+        return excess(*given, **named)
+
+    def again(**sources: str) -> Trimmed:
+        install(site, "alpha", files=files)
+        its = project(site, **sources)
+        return trim(measure(site), Level.SAFE, project=its, own="app", cache=cache)[1]
+
+    monkeypatch.setattr(trimming, "excess", counted)
+    first = again()
+    assert again() == first
+    assert len(asked) == 1
+    assert again(app="open('include/b.h')") != first
+    files["alpha/c.pyi"] = "3"
+    again()
+    monkeypatch.setattr(trimming, "PROGRAMS", trimming.PROGRAMS[:-1])
+    again()
+    assert len(asked) == 4
