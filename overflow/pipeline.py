@@ -34,6 +34,7 @@ from overflow.proving import prove_once, trial_of
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
 from overflow.startup import Recording, Subject, read_start, record
+from overflow.stripping import find_stripper
 from overflow.summary import to_markdown
 from overflow.trim import NOTHING, Level, Trimmed
 from overflow.trimming import trim
@@ -164,12 +165,13 @@ def _trim(
     if inputs.trim is Level.NONE:
         return measurement, NOTHING
     with tools.console.step("trim", "Trimming") as retitle:
+        stripper = partial(find_stripper, installed.target.machine, tools.environ, tools.cache)
         found = trim(
             measurement,
-            inputs.trim,
             project=installed.files.tree,
             own=installed.project.name,
             cache=tools.cache,
+            stripper=stripper if inputs.trim is Level.AGGRESSIVE else None,
         )
         retitle(f"Trimmed {in_megabytes(found[1].size)} of {found[1].files} files")
     return found

@@ -19,7 +19,7 @@ FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 OUTSIDE = frozenset(
     "process uv pythons locking environment tree files measure elf rpath resources templates cache"
     " sample archive crate compiler bytecode isolation watch recorder starter identity startup"
-    " attempt proving verification trimming appraisal decision bundle output box console"
+    " attempt proving verification stripping trimming appraisal decision bundle output box console"
     " installation pipeline cli __main__ runner checkout engine native launch rest assets stored"
     " base results steps action".split()
 )
