@@ -7,12 +7,13 @@ import gc
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow import __version__, pipeline
 from overflow.console import Console, plain, write
 from overflow.errors import ExitCode, as_fault
-from overflow.inputs import Given, Inputs, read_inputs, text_option
+from overflow.inputs import Given, Inputs, read_inputs, size_option, text_option
 from overflow.installation import Tools
 from overflow.options import OPTIONS, SWITCHES
 from overflow.output import SUMMARY, leave_failure
@@ -20,7 +21,8 @@ from overflow.process import stoppable
 from overflow.report import BUNDLE, REPORT, ZIP, Failure, Report
 from overflow.text import to_text
 from overflow.uv import Uv
-from overflow.wire import to_json
+from overflow.verification import verify
+from overflow.wire import proof_to_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +36,8 @@ the 250 MB that Lambda takes: what can be had from PyPI is then installed when t
 
 EPILOG = """\
 exit codes: 0 fine, 1 a bug of overflow, 2 the input is at fault, 3 too large whatever we do,
-4 uv or the package index failed. Each option is also read from the environment: --threshold-mb
-from OVERFLOW_THRESHOLD_MB, and so on.
+4 uv or the package index failed, 5 the bundle does not start. Each option is also read from the
+environment: --threshold-mb from OVERFLOW_THRESHOLD_MB, and so on.
 """
 
 
@@ -58,6 +60,8 @@ def main_from_environment(command: str = "build") -> int:
 def _run(given: Given, environ: Mapping[str, str]) -> ExitCode:
     console = Console(sys.stderr)
     tools = Tools(uv=Uv.bundled(environ), console=console, environ=environ)
+    if given["command"] == "verify":
+        return _verify(given, tools)
     if given["command"] == "plan":
         inputs = read_inputs(given, environ, writes="reports" in given)
         report = pipeline.plan(inputs, tools)
@@ -68,6 +72,21 @@ def _run(given: Given, environ: Mapping[str, str]) -> ExitCode:
         inputs = read_inputs(given, environ, writes=True)
         report = _build(inputs, tools)
     return report.exit_code
+
+
+def _verify(given: Given, tools: Tools) -> ExitCode:
+    """Raises BundleFault, once all there is to say is said."""
+    asked = text_option(given, {}, "tmp_mb")
+    tmp_bytes = size_option("--tmp-mb", asked) if asked else None
+    found = verify(Path(str(given["bundle"])).absolute(), tools, tmp_bytes=tmp_bytes)
+    lines = [found.proof.sentence(), *filter(None, [found.proof.note])]
+    text = "".join(f"{line}.\n" for line in lines)
+    text += "".join(f"Warning: {one}.\n" for one in found.warnings)
+    said = proof_to_json(found.proof, found.warnings) if given["json"] else plain(text)
+    write(sys.stdout, said)
+    if found.proof.fault is not None:
+        raise found.proof.fault
+    return ExitCode.OK
 
 
 def _build(inputs: Inputs, tools: Tools) -> Report:
@@ -144,6 +163,17 @@ def _parser() -> argparse.ArgumentParser:
         description="Install and measure as a build does, print the plan, and write nothing.",
     )
     plan.add_argument("--json", action="store_true", help="print it as report.json has it")
+    check = commands.add_parser(
+        "verify",
+        help="start a bundle that was built",
+        description="Start a bundle as Lambda does: read-only, with an empty /tmp, one CPU, and"
+        " no network unless something is deferred. Says how long a cold start takes.",
+    )
+    check.add_argument("bundle", metavar="BUNDLE", help="a build's output folder, or bundle/ in it")
+    check.add_argument(
+        "--tmp-mb", metavar="MB", help="the function's /tmp (default: what the bundle asks for)"
+    )
+    check.add_argument("--json", action="store_true", help="print it as report.json has it")
     for command in (build, plan):
         _add_options(command)
     return parser

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from overflow.markdown import row, table
+from overflow.markdown import markdown, row, table
 from overflow.plan import Strategy
 
 if TYPE_CHECKING:
+    from overflow.proof import Cold, Proof
     from overflow.report import Prediction, Report
+
+MEASURED = " Measured on this machine, without Lambda's client."
+
+LONG = 1_000
+"""Characters of Markdown that a sentence may take."""
 
 CONDITIONS = (
     "On one CPU (1,769 MB of memory), by the times that this machine took to import the app and by"
@@ -18,17 +24,31 @@ CONDITIONS = (
 
 def section(report: Report) -> str:
     """Part by part, and by strategy; nothing where nothing is known."""
-    prediction = report.prediction
-    if prediction is None:
-        return ""
-    return f"### Cold start\n\n{_parts(prediction)}\n\n{_strategies(report)}\n\n{CONDITIONS}"
+    prediction, proof = report.prediction, report.proof
+    parts = ["### Cold start", *([_proven(proof, prediction)] if proof else [])]
+    if prediction is not None:
+        cold = proof.cold if proof else None
+        conditions = CONDITIONS + (MEASURED if cold else "")
+        parts += [_parts(prediction, cold), _strategies(report), conditions]
+    return "\n\n".join(parts) if len(parts) > 1 else ""
+
+
+def _proven(proof: Proof, prediction: Prediction | None) -> str:
+    sentence = proof.sentence(prediction.seconds if prediction else None)
+    note = f" Note: {markdown(proof.note, LONG)}." if proof.note else ""
+    return f"{markdown(sentence, LONG)}.{note}"
 
 
 def line(report: Report) -> str:
-    """The same in a sentence."""
-    prediction = report.prediction
-    if prediction is None:
-        return ""
+    """The same in a sentence or two."""
+    said = [_predicted(report.prediction, report)] if report.prediction else []
+    if report.proof is not None:
+        note = f"; {report.proof.note}" if report.proof.note else ""
+        said.append(f"{report.proof.sentence()}{note}.")
+    return "\n".join(said)
+
+
+def _predicted(prediction: Prediction, report: Report) -> str:
     parts = f"{_seconds(prediction.seconds)} predicted on one CPU"
     if prediction.later:
         parts += f", and {_seconds(prediction.later)} more at first use"
@@ -36,16 +56,22 @@ def line(report: Report) -> str:
     return f"Cold start: {parts}" + (f" (in all, by strategy: {others})." if others else ".")
 
 
-def _parts(prediction: Prediction) -> str:
+def _parts(prediction: Prediction, cold: Cold | None) -> str:
+    """Predicted, and as the bundle was started: there, what is no unpacking is in one."""
+    install, imports, total = (
+        (_seconds(cold.install), _seconds(cold.imports), _seconds(cold.total)) if cold else [""] * 3
+    )
     rows = [
-        ("Python and Lambda's client", _seconds(prediction.client)),
-        ("Put into /tmp", _seconds(prediction.install)),
-        ("Imports", _seconds(prediction.execute)),
-        *([("Compiling", _seconds(prediction.compile))] if prediction.compile else []),
-        ("**Init**", f"**{_seconds(prediction.seconds)}**"),
-        ("At first use of all that the code asks for", _seconds(prediction.later)),
+        ("Python and Lambda's client", _seconds(prediction.client), ""),
+        ("Put into /tmp", _seconds(prediction.install), install),
+        ("Imports", _seconds(prediction.execute), imports),
+        *([("Compiling", _seconds(prediction.compile), "")] if prediction.compile else []),
+        ("**Init**", f"**{_seconds(prediction.seconds)}**", total and f"**{total}**"),
+        ("At first use of all that the code asks for", _seconds(prediction.later), ""),
     ]
-    return table(("Cold start", "Predicted"), (":---", "---:"), map(row, rows))
+    columns = 3 if cold else 2
+    heads, align = ("Cold start", "Predicted", "Measured"), (":---", "---:", "---:")
+    return table(heads[:columns], align[:columns], [row(cells[:columns]) for cells in rows])
 
 
 def _strategies(report: Report) -> str:

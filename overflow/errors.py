@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     INPUT = 2
     TOO_LARGE = 3
     UV = 4
+    BROKEN = 5
     GATE = 6
     INTERRUPTED = 130
 
@@ -48,6 +49,12 @@ class UvFault(Fault):
     """uv, or the package index behind it, failed."""
 
     exit_code = ExitCode.UV
+
+
+class BundleFault(Fault):
+    """The bundle does not start."""
+
+    exit_code = ExitCode.BROKEN
 
 
 def as_fault(error: Exception) -> Fault | None:

@@ -85,6 +85,13 @@ class Fields:
                 raise invalid(f"{self.where[:-1]}: expected seconds for {', '.join(known)}")
         return self.mapping
 
+    def all_durations(self, known: Collection[str]) -> Mapping[str, float]:
+        """The same of an object that has each of them."""
+        found = self.durations(known)
+        if found.keys() != set(known):
+            raise invalid(f"{self.where[:-1]}: expected {', '.join(known)}")
+        return found
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of strings."""
         items = self._items(key)

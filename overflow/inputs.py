@@ -18,6 +18,7 @@ from overflow.options import (
     NO_LAZY,
     NO_RUNTIME_INSTALL,
     NO_START_RECORD,
+    NO_VERIFY,
     OPTIONS,
     Option,
 )
@@ -52,6 +53,8 @@ class Inputs:
     """Whether the handler is imported to see what start-up needs."""
     lazy: bool
     """Whether what start-up does not import is put into place on first import only."""
+    verify: bool
+    """Whether the bundle is started once it is written."""
     trim: Level
     handler: str | None
     python: str | None
@@ -90,6 +93,7 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
         lazy=not _is_on(given, environ, NO_LAZY),
+        verify=not _is_on(given, environ, NO_VERIFY),
         trim=_trim(one["trim"], strategy),
         handler=one["handler"] or None,
         python=one["python"] or None,
@@ -164,18 +168,19 @@ def _trim(text: str, strategy: Strategy) -> Level:
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:
-    layers = _size("--layers-mb", one["layers_mb"])
+    layers = size_option("--layers-mb", one["layers_mb"])
     large = _switch(environ, VERCEL_TMP)
     tmp = megabytes(TMP_MAXIMUM_MB if large else TMP_DEFAULT_MB)
     return Limits(
-        threshold=max(0, _size("--threshold-mb", one["threshold_mb"]) - layers),
-        limit=max(0, _size("--limit-mb", one["limit_mb"]) - layers),
+        threshold=max(0, size_option("--threshold-mb", one["threshold_mb"]) - layers),
+        limit=max(0, size_option("--limit-mb", one["limit_mb"]) - layers),
         layers=layers,
-        tmp=_size("--tmp-mb", one["tmp_mb"]) if one["tmp_mb"] else tmp,
+        tmp=size_option("--tmp-mb", one["tmp_mb"]) if one["tmp_mb"] else tmp,
     )
 
 
-def _size(flag: str, text: str) -> int:
+def size_option(flag: str, text: str) -> int:
+    """Bytes for a number of MB. Raises InputFault `option-invalid`."""
     try:
         value = float(text)
     except ValueError:

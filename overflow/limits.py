@@ -42,6 +42,18 @@ LARGEST_ZIP = 4096 * MIB
 MEMORY_OF_ONE_CPU_MB = 1_769
 """Memory at which a function has one whole CPU (AWS: configure function memory)."""
 
+MEMORY_OF_TWO_CPUS_MB = 2 * MEMORY_OF_ONE_CPU_MB
+"""CPU grows with memory in proportion (the same page)."""
+
+INIT_SECONDS = 10
+"""What Lambda gives an init before it ends it and begins again (AWS Lambda: init phase)."""
+
+INIT_WARNING_SECONDS = 8.0
+"""Above it, a slower machine, or less memory, may be too slow."""
+
+SNAPSTART_PYTHON = (3, 12)
+"""The oldest Python with SnapStart, which also asks for a /tmp of 512 MB (AWS: SnapStart)."""
+
 MEMORY_BASE_MB = 128
 """The least that Lambda gives, and enough for Python itself."""
 

@@ -11,6 +11,7 @@ from overflow.trim import Level
 NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
 NO_LAZY = "OVERFLOW_NO_LAZY"
+NO_VERIFY = "OVERFLOW_NO_VERIFY"
 """Variables of the options that take no value."""
 
 SWITCHES = {
@@ -18,6 +19,7 @@ SWITCHES = {
     NO_START_RECORD: "do not import the handler to see what start-up needs; its imports are read"
     " from the source instead",
     NO_LAZY: "put all that overflows into place at cold start, also what start-up does not import",
+    NO_VERIFY: "do not start the bundle before it is handed out",
 }
 """What they are for, by variable; the option of `OVERFLOW_NO_LAZY` is `--no-lazy`."""
 

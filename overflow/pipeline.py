@@ -8,6 +8,7 @@ plan() decides and leaves nothing behind; build() carries out what was decided.
 
 from __future__ import annotations
 
+import platform
 import tempfile
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,9 +29,12 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.measure import Measurement, measure
 from overflow.plan import Outcome, Strategy
+from overflow.proof import DEFERRED, OTHER_MACHINE, Finding, Proof
+from overflow.proving import prove_once, trial_of
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
-from overflow.reporting import report_of
+from overflow.reporting import report_of, with_start
 from overflow.startup import Recording, Subject, read_start, record
+from overflow.stripping import find_stripper
 from overflow.summary import to_markdown
 from overflow.trim import NOTHING, Level, Trimmed
 from overflow.trimming import trim
@@ -55,7 +59,9 @@ class Contents:
     recording: Recording
     trimmed: Trimmed
 
-    def report(self, console: Console, written: Written | None) -> Report:
+    def report(
+        self, console: Console, written: Written | None, proof: Proof | None = None
+    ) -> Report:
         """What there is to say of it."""
         made = self.installed.locked.made or ""
         found = report_of(
@@ -68,7 +74,9 @@ class Contents:
             written=written,
             seconds=dict(console.seconds),
         )
-        return replace(found, prediction=self.decision.prediction, trimmed=self.trimmed)
+        found = replace(found, trimmed=self.trimmed)
+        target, prediction = self.installed.target, self.decision.prediction
+        return with_start(found, target=target, prediction=prediction, proof=proof)
 
 
 def plan(inputs: Inputs, tools: Tools) -> Report:
@@ -90,7 +98,8 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
         contents = _decide(inputs, tools, installed, aside / "work")
         too_large = contents.decision.plan.outcome is Outcome.TOO_LARGE
         written = None if too_large else _write(contents, aside, tools)
-        report = contents.report(tools.console, written)
+        proof = _prove(inputs, contents, written, aside, tools) if written else None
+        report = contents.report(tools.console, written, proof)
         (aside / output.SUMMARY).write_text(to_markdown(report), encoding="utf-8")
         (aside / REPORT).write_text(to_json(report), encoding="utf-8")
         output.publish(aside, folder)
@@ -156,12 +165,13 @@ def _trim(
     if inputs.trim is Level.NONE:
         return measurement, NOTHING
     with tools.console.step("trim", "Trimming") as retitle:
+        stripper = partial(find_stripper, installed.target.machine, tools.environ, tools.cache)
         found = trim(
             measurement,
-            inputs.trim,
             project=installed.files.tree,
             own=installed.project.name,
             cache=tools.cache,
+            stripper=stripper if inputs.trim is Level.AGGRESSIVE else None,
         )
         retitle(f"Trimmed {in_megabytes(found[1].size)} of {found[1].files} files")
     return found
@@ -251,6 +261,29 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         archive = write_zip(aside / ZIP, bundle.members(), environ=tools.environ, cache=tools.cache)
         retitle(f"Compressed function.zip: {in_megabytes(archive.size)}")
     return Written(bundle_bytes=bundle.size, zip_bytes=archive.size, zip_sha256=archive.sha256)
+
+
+def _prove(
+    inputs: Inputs, contents: Contents, written: Written, aside: Path, tools: Tools
+) -> Proof | None:
+    """Start the bundle; raises BundleFault where it cannot."""
+    if not inputs.verify:
+        return None
+    installed = contents.installed
+    if contents.decision.plan.deferred:
+        return Proof(finding=Finding.UNPROVEN, note=DEFERRED)
+    if installed.target.machine != platform.machine():
+        return Proof(finding=Finding.UNPROVEN, note=OTHER_MACHINE.format(installed.target.machine))
+    trial = trial_of(contents.recording, installed.python, contents.decision.plan)
+    with tools.console.step("proof", "Starting the bundle") as retitle:
+        work, sha256 = aside / "proof", written.zip_sha256
+        proof = prove_once(aside / BUNDLE, trial, tools, work=work, sha256=sha256)
+        retitle(proof.sentence())
+    if proof.note:
+        tools.console.say(f"  {proof.note}")
+    if proof.fault is not None:
+        raise proof.fault
+    return proof
 
 
 def _source(files: Tree, site_packages: Path, path: str) -> bytes | None:

@@ -34,6 +34,13 @@ NOT_PASSED_ON = frozenset(
     " UV_PYTHON_PLATFORM".split()
 )
 
+PASSED_TO_APPS = frozenset("PATH LANG LC_ALL TZ LD_LIBRARY_PATH".split())
+"""What an app that is started here sees of our environment: no token, no index's password."""
+
+LAMBDAS_OWN = {"AWS_LAMBDA_FUNCTION_NAME": "overflow"}
+LAMBDAS_OWN |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
+"""What every function finds set, and some libraries ask for when they are imported."""
+
 PATIENCE = 5.0
 """Seconds that a program has to stop once it is asked to."""
 

@@ -8,8 +8,6 @@ bundle would be read-only, so are the project's copy and what uv installed. Stan
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
 import importlib
 import json
 import os
@@ -21,18 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from overflow.watch import Watch
-
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-"""Of linux/sched.h; Python has them from 3.12 on."""
-
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-
-NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostby", "socket.sendto")
-CHANGES = frozenset(
-    "os.mkdir os.rename os.remove os.rmdir os.link os.symlink os.truncate os.chmod os.chown"
-    " os.utime".split()
-)
-"""Audit events (Python's documentation has their table)."""
 
 
 class Recorder:
@@ -46,10 +32,10 @@ class Recorder:
 
     def run(self) -> None:
         """Import the handler, then what the project asks for beside it; never returns."""
-        with contextlib.suppress(OSError):
-            os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # Lambda has one at start-up
-        cut_off_network()
-        sys.addaudithook(self._guard)
+        isolation = load("isolation")
+        isolation.take_one_processor()
+        isolation.cut_off_network()
+        sys.addaudithook(isolation.guard(lambda path: bool(self._watch.name_of(path))))
         threading.Thread(target=self._give_up, daemon=True).start()
         self._said["problem"] = self._import_handler()
         self._end_start()
@@ -95,6 +81,7 @@ class Recorder:
             start = self._said["start"]
             both = self._watch.imported()
             self._said["demand"] = {name: both[name] for name in both.keys() - start.keys()}
+            self._said["failed"] = sorted(self._watch.unfinished)
             aside = f"{self._wanted['output']}.new"
             with open(aside, "w", encoding="utf-8") as stream:  # noqa: PTH123 - the same
                 json.dump(self._said, stream)
@@ -102,48 +89,21 @@ class Recorder:
             self._watch.keep()
             os._exit(0)  # threads and exit handlers of the app are not waited for
 
-    def _guard(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event.startswith(NETWORK):
-            raise OSError(errno.ENETUNREACH, "there is no network while the start is recorded")
-        if event == "open":
-            _, _, flags = arguments
-            changed = arguments[:1] if isinstance(flags, int) and flags & WRITES else ()
-        else:
-            changed = arguments[:2] if event in CHANGES else ()
-        for path in changed:
-            if isinstance(path, (str, bytes)) and self._is_read_only(os.fsdecode(path)):
-                raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
-
-    def _is_read_only(self, path: str) -> bool:
-        full = os.path.abspath(path)  # noqa: PTH100 - the same
-        return bool(self._watch.name_of(full))
-
-
-def cut_off_network() -> None:
-    """A network namespace of our own where the kernel lets us; the guard is there in any case."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.getuid(), os.getgid()
-    if libc.unshare(CLONE_NEWNET) == 0 or libc.unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0:
-        return
-    maps = {"setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
-    for name, text in maps.items():
-        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w") as stream:  # noqa: PTH123 - no pathlib here
-            stream.write(text)
-
 
 def main(wanted: str) -> None:
     """Record the start that a file describes."""
     with open(wanted, encoding="utf-8") as stream:  # noqa: PTH123 - the same
         content = json.load(stream)
     os.chdir(content["root"])
-    watch = load_watch().Watch({content["root"]: "", content["site"]: "_vendor/"}, content["cache"])
+    folders = {content["root"]: "", content["site"]: "_vendor/"}
+    watch = load("watch").Watch(folders, content["cache"])
     Recorder(content, watch).run()
 
 
-def load_watch() -> Any:
-    """watch.py beside this file, under a name that no app has, and without a folder in sys.path."""
-    path = f"{os.path.dirname(__file__)}/watch.py"  # noqa: PTH120 - the same
-    spec = spec_from_file_location("_overflow_watch", path)
+def load(name: str) -> Any:
+    """A module beside this file, under a name that no app has, and without a folder in sys.path."""
+    path = f"{os.path.dirname(__file__)}/{name}.py"  # noqa: PTH120 - the same
+    spec = spec_from_file_location(f"_overflow_{name}", path)
     if spec is None or spec.loader is None:
         raise ImportError(path)
     module = module_from_spec(spec)

@@ -17,6 +17,8 @@ from overflow.trim import NOTHING, Trimmed
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from overflow.proof import Proof
+
 BUNDLE = "bundle"
 ZIP = "function.zip"
 """What a build writes: the folder that becomes /var/task, and the archive of it."""
@@ -179,6 +181,8 @@ class Report:
     """Of the build, by step."""
     prediction: Prediction | None = None
     """None where nothing is known of the start (strategy `defer`)."""
+    proof: Proof | None = None
+    """None for a plan, and where the bundle was not to be started."""
     trimmed: Trimmed = NOTHING
     """What went before anything was counted."""
 

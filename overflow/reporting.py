@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from overflow import __version__
 from overflow.generated import TRAMPOLINE
 from overflow.limits import memory_needed_mb
+from overflow.proof import slow_start_warnings
 from overflow.report import Function, Report, Row, Sizes
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
     from overflow.handler import Handler
     from overflow.plan import Placement, Plan
-    from overflow.report import Place, Written
+    from overflow.proof import Proof
+    from overflow.report import Place, Prediction, Written
     from overflow.target import Target
 
 
@@ -46,6 +49,20 @@ def report_of(
         written=written,
         seconds=seconds,
     )
+
+
+def with_start(
+    report: Report, *, target: Target, prediction: Prediction | None, proof: Proof | None
+) -> Report:
+    """The report with what was predicted and found of the start, and what to do about it."""
+    slow = slow_start_warnings(
+        proof.cold.total if proof and proof.cold else None,
+        prediction.seconds if prediction else None,
+        python=target.python,
+        ephemeral_storage_mb=report.function.ephemeral_storage_mb,
+    )
+    found = (*report.plan_warnings, *(proof.warnings if proof else ()), *slow)
+    return replace(report, plan_warnings=found, prediction=prediction, proof=proof)
 
 
 def _function(plan: Plan, target: Target, handler: Handler) -> Function:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overflow.identity import binary_of, identity
-from overflow.process import Completed, run
+from overflow.process import LAMBDAS_OWN, PASSED_TO_APPS, Completed, run
 from overflow.reading import Library, is_own
 from overflow.resources import runtime_files
 from overflow.runtime.manifest import VENDOR_FOLDER
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from overflow.measure import Measurement
     from overflow.tree import Tree
 
-PROGRAMS = tuple(Path(__file__).with_name(name) for name in ("recorder.py", "watch.py"))
+PROGRAMS = tuple(map(Path(__file__).with_name, ("recorder.py", "watch.py", "isolation.py")))
 """What runs under the target's Python."""
 
 SECONDS = 30
@@ -60,13 +60,11 @@ LONGEST_PROBLEM = 300
 NOT_HERE = "what start-up imports was read and not run: this machine cannot run what is for {}"
 NOT_WANTED = "what start-up imports was read and not run, as asked"
 NOT_KNOWN = "what start-up imports was read and not recorded: {}"
+ENDED = "it ended with {}"
 NOT_IMPORTED = "the handler could not be imported here, and what it imports was read, too: {}"
 
 KIND = "recordings"
 """What the cache knows them as; beside them, the recorder keeps code that it has compiled."""
-
-PASSED_ON = frozenset("PATH LANG LC_ALL TZ LD_LIBRARY_PATH".split())
-"""What the app sees of our environment: no token, no index's password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +87,8 @@ class Recording:
     """Imported beside those by what the project's code asks for, when it is called maybe."""
     overhead: float = 0.0
     """Seconds of the start that are no file's: finding and reading, and the standard library."""
+    failed: frozenset[str] = frozenset()
+    """Those of both whose execution came to no good end."""
     problem: str = ""
     """Why the handler could not be imported, in the app's own words."""
     note: str = ""
@@ -183,19 +183,20 @@ def record(
         "modules": sorted(subject.library().demanded(subject.handler.module)),
         "seconds": SECONDS,
     }
-    passed = {name: value for name, value in environ.items() if name in PASSED_ON}
+    passed = {name: value for name, value in environ.items() if name in PASSED_TO_APPS}
     programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
     asked = [programs, wanted, passed, binary_of(python)]
     key = identity(subject.project, subject.measurement, asked)
     known = _heard(subject, cache.get(KIND, key) or b"")
     if known is not None:
         return known
-    places = _prepare(folder, subject, cache.place("code") or folder / "code")
-    done = _run_recorder(python, {**wanted, **places}, folder, passed)
+    wanted |= _prepare(folder, subject, cache.place("code") or folder / "code")
+    done = _run_recorder(python, wanted, folder, passed)
     said = output.read_bytes() if (output := folder / "imported.json").is_file() else b""
     heard = _heard(subject, said)
     if heard is None:
-        return read_start(subject, NOT_KNOWN.format(f"it ended with {done.exit_code}"))
+        problem = ENDED.format(done.exit_code)
+        return replace(read_start(subject, NOT_KNOWN.format(problem)), problem=problem)
     if not heard.problem:
         cache.put(KIND, key, said)
     return heard
@@ -229,9 +230,8 @@ def _run_recorder(
 def _copy(project: Tree, folder: Path) -> None:
     folder.mkdir(parents=True)
     for path in project.sizes:
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(project.root / path, target)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(project.root / path, folder / path)
 
 
 def _write_runtime(folder: Path) -> None:
@@ -241,10 +241,8 @@ def _write_runtime(folder: Path) -> None:
 
 
 def _environment(passed: Mapping[str, str], work: Path) -> dict[str, str]:
-    # What every function finds set, and some libraries ask for when they are imported.
-    lambdas = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    lambdas |= {"LAMBDA_TASK_ROOT": str(work / "task"), "AWS_LAMBDA_FUNCTION_NAME": "overflow"}
-    return {**passed, **lambdas, "HOME": str(work / "home"), "TMPDIR": str(work / "tmp")}
+    own = {"HOME": str(work / "home"), "TMPDIR": str(work / "tmp")}
+    return {**passed, **LAMBDAS_OWN, "LAMBDA_TASK_ROOT": str(work / "task"), **own}
 
 
 def _heard(subject: Subject, content: bytes) -> Recording | None:
@@ -257,11 +255,11 @@ def _heard(subject: Subject, content: bytes) -> Recording | None:
         start, demand = (_seconds(said[key], subject.sizes) for key in ("start", "demand"))
         overhead = _positive(said["overhead"])
         problem = str(said["problem"])[:LONGEST_PROBLEM]
-        unfinished = frozenset(map(str, said["unfinished"]))
+        unfinished, failed = (frozenset(map(str, said[key])) for key in ("unfinished", "failed"))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    recording = Recording(start=start, demand=demand, overhead=overhead, problem=problem)
-    return _filled(subject, recording, unfinished) if problem else recording
+    found = Recording(start=start, demand=demand, overhead=overhead, failed=failed, problem=problem)
+    return _filled(subject, found, unfinished) if problem else found
 
 
 def _filled(subject: Subject, recording: Recording, unfinished: frozenset[str]) -> Recording:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+from base64 import urlsafe_b64encode
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overflow.excess import ARCHIVE, SOURCES, excess
 from overflow.identity import identity
 from overflow.rows import mended
+from overflow.stripping import is_shared_object, unsigned
 from overflow.trim import Kind, Level, Trimmed, cuts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from overflow.cache import Cache
     from overflow.measure import Distribution, Measurement
+    from overflow.stripping import Stripper
     from overflow.tree import Tree
 
 PROGRAMS = [Path(__file__).with_name(f"{n}.py") for n in ("excess", "mentions", "suites", "trim")]
@@ -33,24 +38,58 @@ KIND = "excess"
 
 
 def trim(
-    measurement: Measurement, level: Level, *, project: Tree, own: str, cache: Cache
+    measurement: Measurement,
+    *,
+    project: Tree,
+    own: str,
+    cache: Cache,
+    stripper: Callable[[], Stripper] | None = None,
 ) -> tuple[Measurement, Trimmed]:
     """Trim what was measured, on disk; gives what is there then, and what went.
 
     project: its files, which stay, and may ask for others; own: its name; cache: knows what can go
-    of an environment that was trimmed before.
+    of an environment that was trimmed before; stripper: asked for where shared objects are
+    stripped, too, and there are any.
     """
-    if level is Level.NONE:
-        return measurement, Trimmed(level=level)
     tree = measurement.tree
     found = _excess(measurement, project, own, cache)
-    for path in _targets(tree):
+    linked = {*tree.links, *_targets(tree)}
+    for path in linked:
         found.pop(path, None)
-    cuts = cuts_of((name, kind, tree.sizes[path]) for path, (name, kind) in found.items())
+    parts = [(name, kind, tree.sizes[path]) for path, (name, kind) in found.items()]
     _remove(tree.root, found)
     sizes = {path: size for path, size in tree.sizes.items() if path not in found}
-    sizes |= _mend_records(tree.root, sizes, found, {})
-    return _measured(measurement, sizes), Trimmed(level=level, cuts=cuts)
+    rows: dict[str, str] = {}
+    if stripper is not None:
+        owners = {path: name for path, name in _shared_objects(measurement, own) if path in sizes}
+        paths = [path for path in unsigned(owners, tree.sizes) if path not in linked]
+        rows = _strip(tree.root, paths, stripper) if paths else {}
+        for path, row in rows.items():
+            sizes[path] = int(row.rpartition(",")[2])
+            parts.append((owners[path], Kind.SYMBOLS, tree.sizes[path] - sizes[path]))
+    sizes |= _mend_records(tree.root, sizes, found, rows)
+    level = Level.SAFE if stripper is None else Level.AGGRESSIVE
+    return _measured(measurement, sizes), Trimmed(level=level, cuts=cuts_of(parts))
+
+
+def _shared_objects(measurement: Measurement, own: str) -> Iterator[tuple[str, str]]:
+    """Those that may be changed, with their distributions."""
+    for one in measurement.distributions:
+        if one.recorded and one.name != own:
+            yield from ((path, one.name) for path in one.files if is_shared_object(path))
+
+
+def _strip(root: Path, paths: Sequence[str], stripper: Callable[[], Stripper]) -> dict[str, str]:
+    """Strip files; gives by path what RECORD is to say of those that became smaller."""
+    rows: dict[str, str] = {}
+    for path, content in stripper().strip([root / path for path in paths]):
+        aside = path.with_name(f"{path.name}.stripped")
+        aside.write_bytes(content)
+        aside.chmod(stat.S_IMODE(path.stat().st_mode))
+        aside.replace(path)
+        digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
+        rows[path.relative_to(root).as_posix()] = f"sha256={digest},{len(content)}"
+    return rows
 
 
 def _excess(

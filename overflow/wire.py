@@ -20,6 +20,7 @@ from overflow.limits import (
     Limits,
 )
 from overflow.plan import Outcome, Strategy
+from overflow.proof import Cold, Finding, Proof
 from overflow.report import (
     BUNDLE,
     ZIP,
@@ -35,7 +36,7 @@ from overflow.report import (
 from overflow.trim import Cut, Kind, Level, Trimmed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from overflow.fields import Fields, Shape
 
@@ -46,7 +47,7 @@ MOST_CUTS = MOST_ROWS * len(Kind)
 
 _LIMITS = ("threshold", "limit", "layers", "tmp")
 _SIZES = (*"installed project vendored support bytecode packed bundle deferred unpacked".split(),)
-_STEPS = (*"project lock install measure trim start plan installer bundle archive".split(),)
+_STEPS = (*"project lock install measure trim start plan installer bundle archive proof".split(),)
 _PARTS = ("client", "install", "execute", "compile", "later")
 
 # All fields of each object: the regular expression that a text wholly matches, the least and the
@@ -59,7 +60,7 @@ _REPORT: Mapping[str, Shape] = {
     "strategy": "|".join(one.value for one in Strategy),
     **dict.fromkeys(("remedies", "warnings", "notes", "target", "function"), None),
     **dict.fromkeys(("limits", "sizes", "distributions", "artifact"), None),
-    **dict.fromkeys(("prediction", "trim", "seconds"), None),
+    **dict.fromkeys(("prediction", "proof", "trim", "seconds"), None),
 }
 _TARGET: Mapping[str, Shape] = {
     "runtime": r"python3\.[0-9]+",
@@ -87,6 +88,11 @@ _WRITTEN: Mapping[str, Shape] = {
     "zip": re.escape(ZIP),
     "zip_bytes": COUNT,
     "zip_sha256": "[0-9a-f]{64}",
+}
+_PROOF: Mapping[str, Shape] = {
+    "finding": "|".join(one.value for one in Finding),
+    "seconds": None,
+    **dict.fromkeys(("problem", "distribution", "trace", "note"), ANY),
 }
 _TRIM: Mapping[str, Shape] = {"level": "|".join(one.value for one in Level), "cuts": None}
 _CUT: Mapping[str, Shape] = {
@@ -121,6 +127,7 @@ def to_json(report: Report) -> str:
         "distributions": [_row(row) for row in report.rows],
         "artifact": _artifact(report.written),
         "prediction": _prediction(report.prediction),
+        "proof": _proof(report.proof),
         "trim": _trim(report.trimmed),
         "seconds": _rounded(report.seconds),
     }
@@ -160,6 +167,19 @@ def _prediction(prediction: Prediction | None) -> dict[str, Any] | None:
     }
 
 
+def _proof(proof: Proof | None) -> dict[str, Any] | None:
+    if proof is None:
+        return None
+    texts = {key: getattr(proof, key) for key in ("problem", "distribution", "trace", "note")}
+    return {"finding": proof.finding.value, "seconds": _cold(proof.cold), **texts}
+
+
+def _cold(cold: Cold | None) -> dict[str, float] | None:
+    if cold is None:
+        return None
+    return _rounded({"install": cold.install, "import": cold.imports, "total": cold.total})
+
+
 def _trim(trimmed: Trimmed) -> dict[str, Any]:
     cuts = [
         {"name": cut.name, "kind": cut.kind, "files": cut.files, "bytes": cut.size}
@@ -170,6 +190,12 @@ def _trim(trimmed: Trimmed) -> dict[str, Any]:
 
 def _rounded(seconds: Mapping[str, float]) -> dict[str, float]:
     return {key: round(value, 3) for key, value in seconds.items()}
+
+
+def proof_to_json(proof: Proof, warnings: Sequence[str]) -> str:
+    """What `overflow verify --json` prints: as report.json has it."""
+    content = {"schema": SCHEMA, "warnings": list(warnings), "proof": _proof(proof)}
+    return json.dumps(content, indent=2) + "\n"
 
 
 def failure_to_json(failure: Failure) -> str:
@@ -196,6 +222,7 @@ def from_json(content: bytes) -> Report:
         rows=top.each("distributions", _read_row, most=MOST_ROWS),
         written=_read_written(top.optional("artifact")),
         prediction=_read_prediction(top.optional("prediction")),
+        proof=_read_proof(top.optional("proof")),
         trimmed=_read_trim(top.inner("trim")),
         seconds=top.inner("seconds").durations(_STEPS),
     )
@@ -231,15 +258,25 @@ def _read_row(fields: Fields) -> Row:
     return Row(size=size, compressed=compressed, declared=declared, **values)
 
 
+def _read_proof(fields: Fields | None) -> Proof | None:
+    if fields is None:
+        return None
+    values = fields.values(_PROOF)
+    finding, seconds = Finding(values.pop("finding")), fields.optional("seconds")
+    if seconds is None:
+        return Proof(finding=finding, **values)
+    found = seconds.all_durations(("install", "import", "total"))
+    cold = Cold(install=found["install"], total=found["total"])
+    return Proof(finding=finding, cold=cold, **values)
+
+
 def _read_prediction(fields: Fields | None) -> Prediction | None:
     if fields is None:
         return None
     strategies = fields.inner("strategies").durations([one.value for one in Strategy])
     known = ("seconds", *_PARTS)
     rest = {key: value for key, value in fields.mapping.items() if key != "strategies"}
-    found = replace(fields, mapping=rest).durations(known)
-    if found.keys() != set(known):
-        raise invalid(f"{fields.where[:-1]}: expected {', '.join(known)}")
+    found = replace(fields, mapping=rest).all_durations(known)
     return Prediction(**{key: found[key] for key in _PARTS}, strategies=strategies)
 
 

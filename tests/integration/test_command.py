@@ -104,10 +104,12 @@ def test_a_log_gets_one_line_a_step_with_its_duration(
         "Checked",
         "Installed",
         "Measured",
+        "Trimmed",
         "Imported",
         "Planned:",
         "Wrote",
         "Compressed",
+        "Started",
     ]
     assert "\x1b" not in result.err, "no colour in a log"
 

@@ -183,7 +183,7 @@ class TestRecord:
         seen = "import os\nassert 'hush' not in str(dict(os.environ)), 'seen'\n"
         seen += "open(os.path.expanduser('~/x'), 'w').close()\n"
         before = sorted(project.path.rglob("*"))
-        built = self.build_app(build, project, seen)
+        built = self.build_app(build, project, seen, "--no-verify")
         assert [one for one in built.report["notes"] if "import" in one] == []
         assert sorted(path for path in project.path.rglob("*") if path.name != "uv.lock") == before
 

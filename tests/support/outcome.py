@@ -108,6 +108,7 @@ def steady(text: str) -> str:
     text = re.sub(r"\b[0-9a-f]{64}\b", "SHA256", text)
     text = re.sub(r"\b[0-9a-f]{20}\b", "KEY", text)
     text = re.sub(r"\b[0-9a-f]{7,40}\b", "COMMIT", text)
+    text = re.sub(r"\b\d+\.\d\d s\b", "SECONDS", text)
     text = re.sub(r"artifacts/\d+", "artifacts/ID", text)
     return re.sub(r"\b\d{1,3}(,\d{3})+(?= \|)", "BYTES", text)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from overflow.limits import megabytes
 from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
+from overflow.proof import Cold, Finding, Proof
 from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
 from overflow.trim import Cut, Level, Trimmed
@@ -139,6 +140,8 @@ def packed() -> Report:
         later=0.25,
         strategies={"defer": 7.5, "pack": 1.75, "auto": 1.5},
     )
+    cold = Cold(install=0.5, total=1.375)
+    proof = Proof(finding=Finding.PROVEN, cold=cold, note="without isolation: refused")
     trimmed = Trimmed(
         level=Level.SAFE,
         cuts=(
@@ -148,7 +151,7 @@ def packed() -> Report:
         ),
     )
     found = report(plan=within_tmp(plan), name="packed")
-    return replace(found, prediction=prediction, trimmed=trimmed)
+    return replace(found, prediction=prediction, proof=proof, trimmed=trimmed)
 
 
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow.errors import ExitCode, Fault, InputFault, UvFault
+from overflow.errors import BundleFault, ExitCode, Fault, InputFault, UvFault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 SOURCES = tuple(sorted((ROOT / "overflow").rglob("*.py")))
-FAULTS = {"Fault", "InputFault", "UvFault"}
+FAULTS = {"BundleFault", "Fault", "InputFault", "UvFault"}
 
 EXPANDED = {
     "-unknown": {"extra-unknown", "group-unknown"},
@@ -109,7 +109,11 @@ def test_codes_are_in_kebab_case() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "exit_code"),
-    [(InputFault, ExitCode.INPUT), (UvFault, ExitCode.UV)],
+    [
+        (InputFault, ExitCode.INPUT),
+        (UvFault, ExitCode.UV),
+        (BundleFault, ExitCode.BROKEN),
+    ],
 )
 def test_exit_code_of_each_kind(kind: type[Fault], exit_code: ExitCode) -> None:
     fault = kind("some-code", "what, where", hint="what to do", details="said")
@@ -125,6 +129,7 @@ def test_exit_codes_are_part_of_the_interface() -> None:
         "INPUT": 2,
         "TOO_LARGE": 3,
         "UV": 4,
+        "BROKEN": 5,
         "GATE": 6,
         "INTERRUPTED": 130,
     }

@@ -40,6 +40,7 @@ def test_defaults() -> None:
         runtime_install=True,
         start_record=True,
         lazy=True,
+        verify=True,
         trim=Level.SAFE,
         handler=None,
         python=None,

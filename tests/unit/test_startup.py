@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from overflow import compiler, startup
+from overflow import compiler, isolation, startup
 from overflow.bytecode import cached_name
 from overflow.handler import Handler
 from overflow.measure import measure
-from overflow.recorder import Recorder
 from overflow.startup import (
     COMPILING,
     EXECUTING,
@@ -37,6 +36,7 @@ def said(**changes: Any) -> bytes:
         "demand": {"_vendor/a/__init__.py": [0.125, 2]},
         "overhead": 0.75,
         "unfinished": [],
+        "failed": [],
         "problem": "",
         **changes,
     }
@@ -115,9 +115,10 @@ def test_reading_ends_in_time(subject: Subject, monkeypatch: pytest.MonkeyPatch)
         said(overhead=-1),
         said(overhead=None),
         said(unfinished=1),
+        said(failed=None),
         b"[" * 100_000,
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_damaged_record_is_none(subject: Subject, content: bytes) -> None:
     assert _heard(subject, content) is None
@@ -140,12 +141,13 @@ def test_damaged_record_is_none(subject: Subject, content: bytes) -> None:
     ],
 )
 def test_guard_of_a_record(event: str, arguments: tuple[Any, ...], *, refused: bool) -> None:
-    recorder = Recorder({}, Watch({"/task": "", "/site": "_vendor/"}, "/cache"))
+    watch = Watch({"/task": "", "/site": "_vendor/"}, "/cache")
+    guard = isolation.guard(lambda path: bool(watch.name_of(path)))
     if not refused:
-        recorder._guard(event, arguments)
+        guard(event, arguments)
         return
     with pytest.raises(OSError, match=r"no network|Read-only"):
-        recorder._guard(event, arguments)
+        guard(event, arguments)
 
 
 def test_compiler_writes_bytecode_for_another_place(tmp_path: Path) -> None:

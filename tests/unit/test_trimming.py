@@ -49,9 +49,7 @@ def project(site: Path, **files: str) -> Tree:
 
 def trimmed(site: Path, **files: str) -> tuple[Measurement, Trimmed]:
     """Trim; what is said to be there then is what a new measurement finds."""
-    found = trim(
-        measure(site), Level.SAFE, project=project(site, **files), own="app", cache=NO_CACHE
-    )
+    found = trim(measure(site), project=project(site, **files), own="app", cache=NO_CACHE)
     assert found[0] == measure(site)
     return found
 
@@ -243,7 +241,7 @@ def test_what_was_found_is_known_the_next_time(
     def again(**sources: str) -> Trimmed:
         install(site, "alpha", files=files)
         its = project(site, **sources)
-        return trim(measure(site), Level.SAFE, project=its, own="app", cache=cache)[1]
+        return trim(measure(site), project=its, own="app", cache=cache)[1]
 
     monkeypatch.setattr(trimming, "excess", counted)
     first = again()

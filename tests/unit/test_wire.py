@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from overflow.errors import InputFault
 from overflow.limits import LARGEST_REPORT, Limits, megabytes
 from overflow.plan import Outcome
+from overflow.proof import Cold, Finding, Proof
 from overflow.report import ZIP, Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.trim import Cut, Kind, Level, Trimmed
 from overflow.wire import MOST_ROWS, failure_from_json, failure_to_json, from_json, to_json
@@ -69,6 +70,20 @@ PREDICTIONS = st.builds(
     later=SECONDS,
     strategies=st.dictionaries(st.sampled_from(["defer", "pack", "auto"]), SECONDS),
 )
+COLD = st.builds(
+    lambda install, imports: Cold(install=install, total=round(install + imports, 3)),
+    SECONDS,
+    SECONDS,
+)
+PROOFS = st.builds(
+    Proof,
+    finding=st.sampled_from(Finding),
+    cold=st.none() | COLD,
+    problem=TEXT,
+    distribution=TEXT,
+    trace=TEXT,
+    note=TEXT,
+)
 CUTS = st.builds(
     Cut,
     name=TEXT,
@@ -107,6 +122,7 @@ REPORT = st.builds(
     written=st.none() | WRITTEN,
     seconds=st.just({}),
     prediction=st.none() | PREDICTIONS,
+    proof=st.none() | PROOFS,
     trimmed=TRIMMED,
 )
 

@@ -1,0 +1,227 @@
+"""Proof: what a bundle did when it was started before anybody deploys it, and what that means."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from overflow.errors import BundleFault, Fault
+from overflow.limits import (
+    INIT_SECONDS,
+    INIT_WARNING_SECONDS,
+    MEMORY_OF_ONE_CPU_MB,
+    MEMORY_OF_TWO_CPUS_MB,
+    SNAPSTART_PYTHON,
+    TMP_DEFAULT_MB,
+)
+
+ALIKE = 200
+"""Characters of two messages that are compared: a recording keeps no more than 300."""
+
+LONGEST = 300
+"""Characters of the app's own words in a message."""
+
+ENDED, TOOK_OVER = "it ended with {}", "it took over {} s"
+"""What a process says that says nothing; a recording has the same words (startup.py)."""
+
+NO_NETWORK = "there is no network"
+
+IMPORTS = frozenset("ImportError ModuleNotFoundError SyntaxError IndentationError".split())
+OURS = frozenset("InstallError HandlerError".split())
+"""Exceptions that say that something of the bundle is missing or damaged; ours say nothing else."""
+
+LAMBDAS_OWN = frozenset(
+    "awslambdaric boto3 botocore dateutil jmespath s3transfer six snapshot_restore_py"
+    " urllib3".split()
+)
+"""Modules that Lambda has beside the bundle (AWS Lambda: Python runtimes), and others need not."""
+
+DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
+OTHER_MACHINE = "this machine cannot start what is for {}"
+EARLIER = "so an earlier build found of the same bundle"
+WITHOUT = "without isolation: {}"
+AS_BEFORE = "it stops where it did before bundling: {}"
+IN_ITS_OWN_CODE = "it stops in its own code, for want of a setting maybe: {}"
+NOT_HERE = "{} may be Lambda's or a layer's, and is not on this machine"
+OLD_MACHINE = "the glibc of this machine is older than the function's: {}"
+
+
+class Finding(Enum):
+    """What a start showed."""
+
+    PROVEN = "proven"
+    """The handler is there."""
+    UNPROVEN = "unproven"
+    """The bundle was not started, or stopped for a reason that need not be its own."""
+    BROKEN = "broken"
+    """It cannot start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cold:
+    """Seconds of a cold start on one CPU."""
+
+    total: float
+    """From the start of Python to the handler."""
+    install: float
+    """Of it, putting into place what overflows."""
+
+    @property
+    def imports(self) -> float:
+        """The rest: Python itself, and what the handler imports."""
+        return max(0.0, self.total - self.install)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What there is to say of one start. Its texts are the app's: hostile."""
+
+    finding: Finding
+    cold: Cold | None = None
+    """None where the handler was not reached."""
+    problem: str = ""
+    """Why not, or what could not be imported later."""
+    distribution: str = ""
+    """Whose fault that is, as far as files and names tell: `numpy 2.1.0`."""
+    trace: str = ""
+    """The end of the traceback."""
+    note: str = ""
+    """For people: how it was started otherwise than it should be, or why not at all."""
+
+    def sentence(self, predicted: float | None = None) -> str:
+        """The verdict in one line; predicted: seconds, where a plan said them."""
+        if self.finding is Finding.BROKEN:
+            return f"Does not start: {self.problem}"
+        if self.cold is None:
+            return "Not proven to start"
+        parts = [f"{self.cold.install:.2f} s unpacking"] if self.cold.install else []
+        parts += [f"{self.cold.imports:.2f} s imports"] if parts else []
+        text = ", ".join(parts)
+        if predicted is not None:
+            text = "; ".join(filter(None, (text, f"{predicted:.2f} s predicted")))
+        return f"Started in {self.cold.total:.2f} s" + (f" ({text})" if text else "")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What asks for attention although the bundle was built."""
+        missing = self.finding is Finding.UNPROVEN and self.problem.startswith(tuple(IMPORTS))
+        return (f"the bundle may not start: {self.problem}",) if missing else ()
+
+    @property
+    def fault(self) -> Fault | None:
+        """What stops a build."""
+        if self.finding is not Finding.BROKEN:
+            return None
+        whose = f" ({self.distribution})" if self.distribution else ""
+        return BundleFault(
+            "bundle-broken",
+            f"the bundle does not start: {self.problem}{whose}",
+            hint="what is named is missing or damaged, or needs what Lambda does not have; "
+            "`--no-verify` writes the bundle all the same",
+            details=self.trace,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """How an import ended that did not succeed."""
+
+    problem: str
+    """`ModuleNotFoundError: No module named 'x'`, or what there is to say of a process."""
+    names: tuple[str, ...] = ()
+    """Modules that were asked for, the first cause's first."""
+    files: tuple[str, ...] = ()
+    """Files that it came through, likewise."""
+    missing: tuple[str, ...] = ()
+    """Files that could not be opened."""
+    trace: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The exception's name."""
+        return self.problem.partition(":")[0]
+
+
+def judge(
+    failed: Failed,
+    *,
+    before: str | None,
+    inside: tuple[str, ...],
+    layers: bool = False,
+    old_machine: bool = False,
+) -> tuple[Finding, str]:
+    """What a start that failed shows, and a note.
+
+    before: how the handler's import ended before it was bundled, empty for well, None where nobody
+    knows. inside: folders of what the bundle has and puts into place. layers: whether the function
+    has any. old_machine: whether this one has an older glibc than the function.
+    """
+    if old_machine and "GLIBC_" in failed.problem:
+        return Finding.UNPROVEN, OLD_MACHINE.format(failed.problem)
+    if failed.kind not in OURS:
+        if before and _alike(before, failed):
+            return Finding.UNPROVEN, AS_BEFORE.format(failed.problem)
+        elsewhere = _elsewhere(failed, layers=layers)
+        if before != "" and elsewhere:
+            return Finding.UNPROVEN, NOT_HERE.format(elsewhere)
+        if before != "" and not _is_of_the_bundle(failed, inside):
+            return Finding.UNPROVEN, IN_ITS_OWN_CODE.format(failed.problem)
+    return Finding.BROKEN, ""
+
+
+def _alike(before: str, failed: Failed) -> bool:
+    if NO_NETWORK in before:
+        return failed.kind not in IMPORTS  # here, the kernel says that in other words
+    if failed.kind in IMPORTS:
+        return _without_folders(before)[:ALIKE] == _without_folders(failed.problem)[:ALIKE]
+    return _kind(before) == _kind(failed.problem)
+
+
+def _kind(problem: str) -> str:
+    """The exception's name; of two time limits the seconds do not count."""
+    return re.sub(r"over \d+ s", "over", problem.partition(":")[0])
+
+
+def _without_folders(text: str) -> str:
+    return re.sub(r"/[^\s'\"]*/", "", text)
+
+
+def _elsewhere(failed: Failed, *, layers: bool) -> str:
+    """The module that is missing, where the function may find it outside of the bundle."""
+    if failed.kind != "ModuleNotFoundError":
+        return ""
+    tops = [name.partition(".")[0] for name in failed.names]
+    return next((top for top in tops if layers or top in LAMBDAS_OWN), "")
+
+
+def _is_of_the_bundle(failed: Failed, inside: tuple[str, ...]) -> bool:
+    """Whether it is no setting, no network and no account that is wanting."""
+    # Minus: a signal ended it, as native code that does not fit does.
+    if failed.kind in IMPORTS or failed.problem.startswith((ENDED.format("-"), "it took over ")):
+        return True
+    first = next((file for file in failed.files if file.startswith(inside)), "")
+    return "/_overflow/" in first or any(file.startswith(inside) for file in failed.missing)
+
+
+def slow_start_warnings(
+    measured: float | None,
+    predicted: float | None,
+    *,
+    python: tuple[int, int],
+    ephemeral_storage_mb: int,
+) -> tuple[str, ...]:
+    """What to do about a cold start of so many seconds on one CPU; nothing where it is short."""
+    known = [seconds for seconds in (measured, predicted) if seconds is not None]
+    if not known or max(known) <= INIT_WARNING_SECONDS:
+        return ()
+    taken = f"{measured:.1f} s" if measured is not None else f"{max(known):.1f} s, as predicted"
+    if measured is not None and predicted is not None:
+        taken += f" ({predicted:.1f} s predicted)"
+    one, two = f"{MEMORY_OF_ONE_CPU_MB:,} MB", f"{MEMORY_OF_TWO_CPUS_MB:,} MB"
+    remedies = [f"give it {one} of memory, which is one CPU, or {two}, which is two"]
+    if python >= SNAPSTART_PYTHON and ephemeral_storage_mb <= TMP_DEFAULT_MB:
+        remedies.append("turn on SnapStart")
+    remedies.append("import less at start")
+    limit = f"Lambda ends an init after {INIT_SECONDS} s"
+    return (f"a cold start takes {taken} on one CPU, and {limit}: {', '.join(remedies)}",)
