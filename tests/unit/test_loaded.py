@@ -55,6 +55,21 @@ def test_so_does_where_a_segment_is_in_memory() -> None:
             assert not load_alike(REAL, changed(REAL, segment + field))
 
 
+def test_so_does_where_the_table_of_segments_is() -> None:
+    """A process can ask for it."""
+    assert LOADED is not None
+    first, end = LOADED.table
+    moved = REAL + REAL[first:end]
+    assert not load_alike(REAL, moved[:32] + struct.pack("<Q", len(REAL)) + moved[40:])
+
+
+def test_segments_that_cannot_be_mapped_are_damage() -> None:
+    assert LOADED is not None
+    first, end = LOADED.table
+    (load, *_) = (at for at in range(first, end, 56) if REAL[at : at + 4] == b"\1\0\0\0")
+    assert read_loaded(changed(REAL, load + 8)) is None
+
+
 def test_what_was_added_to_the_end_shows() -> None:
     for more, is_whole in ((b"", True), (b"\0" * 8, True), (b"\0" * 17, False), (b"data", False)):
         found = read_loaded(REAL + more)
