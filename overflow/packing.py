@@ -120,8 +120,8 @@ def _with_network(plan: Plan) -> Plan:
     names = [place.name for place in plan.by_size if place.where is Where.DEFERRED]
     named = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
     warning = (
-        f"the function needs the network: {named} ({in_megabytes(plan.deferred_size)}) is fetched"
-        " at cold start or on first import; with --no-network, nothing is"
+        f"the function needs the network at cold start or on first import for"
+        f" {in_megabytes(plan.deferred_size)}: {named}; with --no-network nothing is fetched"
     )
     return replace(plan, warnings=(*plan.warnings, warning))
 

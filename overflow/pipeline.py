@@ -24,21 +24,16 @@ from overflow.bytecode import Compiler
 from overflow.classify import Verdict, classify, public_indexes
 from overflow.decision import Decision, Materials, Question, pack
 from overflow.deferral import answer
-from overflow.handler import Handler, find_handler
 from overflow.installation import Installed, Tools, install
 from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
-from overflow.measure import Measurement, measure
 from overflow.plan import Outcome, Strategy
+from overflow.preparation import Prepared, prepare
 from overflow.proof import DEFERRED, OTHER_MACHINE, Finding, Proof
-from overflow.proving import prove_once, trial_of
+from overflow.proving import fetches, prove_once, read_manifest, trial_of
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
-from overflow.startup import Recording, Subject, read_start, record
-from overflow.stripping import find_stripper
 from overflow.summary import to_markdown
-from overflow.trim import NOTHING, Level, Trimmed
-from overflow.trimming import trim
 from overflow.wire import to_json
 
 if TYPE_CHECKING:
@@ -46,19 +41,19 @@ if TYPE_CHECKING:
 
     from overflow.console import Console
     from overflow.inputs import Inputs
-    from overflow.tree import Tree
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
     """What can go into a bundle, and what was decided of it."""
 
-    installed: Installed
-    handler: Handler
-    measurement: Measurement
+    prepared: Prepared
     decision: Decision
-    recording: Recording
-    trimmed: Trimmed
+
+    @property
+    def installed(self) -> Installed:
+        """What uv installed."""
+        return self.prepared.installed
 
     def report(
         self, console: Console, written: Written | None, proof: Proof | None = None
@@ -69,13 +64,16 @@ class Contents:
             self.decision.plan,
             project=self.installed.project.name,
             target=self.installed.target,
-            handler=self.handler,
+            handler=self.prepared.handler,
             declared=self.installed.locked.declared,
-            notes=tuple(filter(None, (made, *self.installed.files.notes, self.recording.note))),
+            notes=tuple(
+                filter(None, (made, *self.installed.files.notes, self.prepared.recording.note))
+            ),
             written=written,
             seconds=dict(console.seconds),
         )
-        found = replace(found, trimmed=self.trimmed)
+        deferred = {place.name for place in self.decision.plan.deferred}
+        found = replace(found, trimmed=self.prepared.trimmed.without(deferred))
         target, prediction = self.installed.target, self.decision.prediction
         return with_start(found, target=target, prediction=prediction, proof=proof)
 
@@ -109,24 +107,11 @@ def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
 
 
 def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> Contents:
-    with tools.console.step("measure", "Measuring") as retitle:
-        env.make_portable(installed.site_packages)
-        source = partial(_source, installed.files.tree, installed.site_packages)
-        handler = find_handler(inputs.handler, source)
-        added = env.add_adapters(installed.site_packages, handler.adapters)
-        measurement = measure(installed.site_packages)
-        env.check_loadable(measurement, installed.target)
-        env.check_not_empty(measurement, installed.project.name, added)
-        count, size = len(measurement.distributions), in_megabytes(measurement.size)
-        retitle(f"Measured {size} in {count} distributions")
-    for note in installed.files.notes:
-        tools.console.say(f"  {note}")
-    whole, (measurement, trimmed) = measurement, _trim(inputs, tools, installed, measurement)
-    recording = _record(inputs, tools, installed, handler, measurement, work / "start")
+    prepared = prepare(inputs, tools, installed, work / "start")
     with tools.console.step("plan", "Planning") as retitle:
         question = Question(
             target=installed.target,
-            handler=handler,
+            handler=prepared.handler,
             project_size=installed.files.tree.size,
             limits=inputs.limits,
             strategy=inputs.strategy,
@@ -135,111 +120,48 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             installed_by=inputs.installer,
             network=inputs.network,
         )
-        verdicts = _classify(inputs, installed, measurement, added)
-        search_folders = partial(env.search_folders, measurement)
-        if inputs.strategy is not Strategy.DEFER:
-            sizes = {one.name: one.size for one in whole.distributions}
-            materials = _materials(tools, installed, measurement, recording, sizes, work / "pack")
-            decision = pack(question, materials, verdicts, search_folders)
-            trimmed = trimmed.without({place.name for place in decision.plan.deferred})
+        verdicts = classify(
+            prepared.measurement.distributions,
+            lock=installed.locked.lock,
+            project=installed.project.name,
+            target=installed.target,
+            indexes=public_indexes(inputs.public_indexes),
+            added=prepared.added,
+        )
+        if inputs.strategy is Strategy.DEFER:
+            decision = _answer(question, prepared, verdicts)
         else:
-            decision = answer(question, measurement.distributions, verdicts, search_folders)
-            names = {place.name for place in decision.plan.deferred}
-            if names and trimmed.cuts:
-                # What is deferred is installed whole, whatever was left out here.
-                mixed = [
-                    whole.by_name[one.name] if one.name in names else one
-                    for one in measurement.distributions
-                ]
-                decision = answer(question, mixed, verdicts, search_folders)
-                trimmed = trimmed.without(names)
+            materials = _materials(tools, prepared, work / "pack")
+            search_folders = partial(env.search_folders, prepared.measurement)
+            decision = pack(question, materials, verdicts, search_folders)
         retitle(f"Planned: {decision.plan.outcome.value} ({decision.plan.bound_by})")
-    return Contents(
-        installed=installed,
-        handler=handler,
-        measurement=measurement,
-        decision=decision,
-        recording=recording,
-        trimmed=trimmed,
-    )
+    return Contents(prepared=prepared, decision=decision)
 
 
-def _trim(
-    inputs: Inputs, tools: Tools, installed: Installed, measurement: Measurement
-) -> tuple[Measurement, Trimmed]:
-    if inputs.trim is Level.NONE:
-        return measurement, NOTHING
-    with tools.console.step("trim", "Trimming") as retitle:
-        stripper = partial(find_stripper, installed.target.machine, tools.environ, tools.cache)
-        found = trim(
-            measurement,
-            project=installed.files.tree,
-            own=installed.project.name,
-            cache=tools.cache,
-            stripper=stripper if inputs.trim is Level.AGGRESSIVE else None,
-        )
-        retitle(f"Trimmed {in_megabytes(found[1].size)} of {found[1].files} files")
-    return found
+def _answer(question: Question, prepared: Prepared, verdicts: Mapping[str, Verdict]) -> Decision:
+    """By strategy `defer`. What is deferred is installed whole, whatever was left out here."""
+    search_folders = partial(env.search_folders, prepared.measurement)
+    decision = answer(question, prepared.measurement.distributions, verdicts, search_folders)
+    names = {place.name for place in decision.plan.deferred}
+    if not names or not prepared.trimmed.cuts:
+        return decision
+    mixed = [
+        prepared.whole.by_name[one.name] if one.name in names else one
+        for one in prepared.measurement.distributions
+    ]
+    return answer(question, mixed, verdicts, search_folders)
 
 
-def _record(
-    inputs: Inputs,
-    tools: Tools,
-    installed: Installed,
-    handler: Handler,
-    measurement: Measurement,
-    work: Path,
-) -> Recording:
-    """What start-up imports, where the strategy makes use of it."""
-    if inputs.strategy is Strategy.DEFER:
-        return Recording()
-    subject = Subject(project=installed.files.tree, measurement=measurement, handler=handler)
-    if not inputs.start_record:
-        return read_start(subject)
-    with tools.console.step("start", "Importing the handler") as retitle:
-        recording = record(
-            work,
-            subject=subject,
-            python=installed.python,
-            machine=installed.target.machine,
-            environ=tools.environ,
-            cache=tools.cache,
-        )
-        retitle(f"Imported the handler: {len(recording.start)} files")
-    if recording.note:
-        tools.console.say(f"  {recording.note}")
-    return recording
-
-
-def _materials(
-    tools: Tools,
-    installed: Installed,
-    measurement: Measurement,
-    recording: Recording,
-    whole: Mapping[str, int],
-    work: Path,
-) -> Materials:
+def _materials(tools: Tools, prepared: Prepared, work: Path) -> Materials:
+    python = prepared.installed.python
     return Materials(
-        measurement=measurement,
-        project=installed.files.tree,
-        recording=recording,
-        compiler=Compiler(python=installed.python, environ=tools.environ, cache=tools.cache),
+        measurement=prepared.measurement,
+        project=prepared.installed.files.tree,
+        recording=prepared.recording,
+        compiler=Compiler(python=python, environ=tools.environ, cache=tools.cache),
         cache=tools.cache,
-        whole=whole,
+        whole={one.name: one.size for one in prepared.whole.distributions},
         folder=work,
-    )
-
-
-def _classify(
-    inputs: Inputs, installed: Installed, measurement: Measurement, added: frozenset[str]
-) -> Mapping[str, Verdict]:
-    return classify(
-        measurement.distributions,
-        lock=installed.locked.lock,
-        project=installed.project.name,
-        target=installed.target,
-        indexes=public_indexes(inputs.public_indexes),
-        added=added,
     )
 
 
@@ -255,7 +177,7 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
         bundle = write_bundle(
             aside / BUNDLE,
             project=contents.installed.files.tree,
-            measurement=contents.measurement,
+            measurement=contents.prepared.measurement,
             decision=contents.decision,
             installer=installer,
         )
@@ -277,11 +199,12 @@ def _prove(
     if not inputs.verify:
         return None
     installed = contents.installed
-    if contents.decision.plan.deferred:
+    is_guessed = contents.decision.plan.deferred and contents.prepared.recording.note
+    if is_guessed or fetches(read_manifest(aside / BUNDLE)):
         return Proof(finding=Finding.UNPROVEN, note=DEFERRED)
     if installed.target.machine != platform.machine():
         return Proof(finding=Finding.UNPROVEN, note=OTHER_MACHINE.format(installed.target.machine))
-    trial = trial_of(contents.recording, installed.python, contents.decision.plan)
+    trial = trial_of(contents.prepared.recording, installed.python, contents.decision.plan)
     with tools.console.step("proof", "Starting the bundle") as retitle:
         work, sha256 = aside / "proof", written.zip_sha256
         proof = prove_once(aside / BUNDLE, trial, tools, work=work, sha256=sha256)
@@ -291,10 +214,3 @@ def _prove(
     if proof.fault is not None:
         raise proof.fault
     return proof
-
-
-def _source(files: Tree, site_packages: Path, path: str) -> bytes | None:
-    if path in files.sizes:
-        return (files.root / path).read_bytes()
-    vendored = site_packages / path
-    return vendored.read_bytes() if vendored.is_file() else None

@@ -49,13 +49,23 @@ def read_manifest(bundle: Path) -> Manifest:
         ) from error
 
 
+def fetches(manifest: Manifest) -> bool:
+    """Whether a start fetches anything; what comes on first import does not count."""
+    at_once = (one for one in manifest.groups if one.provides is None)
+    return manifest.deferred is not None or any(one.wheels for one in at_once)
+
+
 def trial_of(recording: Recording, python: Path, plan: Plan) -> Trial:
-    """The trial of a bundle whose handler was imported before, or not."""
+    """The trial, without network, of a bundle whose handler was imported before, or not.
+
+    What comes later is imported, too, unless something of it may be fetched.
+    """
+    demand = () if plan.deferred else recording.demand
     is_recorded = bool(recording.start) and not recording.note
     return Trial(
         python=python,
         tmp_bytes=max(plan.limits.tmp, megabytes(plan.ephemeral_storage_mb)),
-        modules=tuple(later(recording.demand, recording.start, recording.failed)),
+        modules=tuple(later(demand, recording.start, recording.failed)),
         before=recording.problem if recording.problem or is_recorded else None,
         layers=plan.limits.layers > 0,
     )

@@ -210,7 +210,7 @@ class Report:
         """The verdict in one line."""
         bundle, limit = in_megabytes(self.sizes.bundle), in_megabytes(self.limits.limit)
         if self.outcome is Outcome.OVERFLOWS:
-            how = "installed at cold start" if self.sizes.deferred else "unpacked to /tmp"
+            how = "installed at cold start" if self.strategy == "defer" else "put into /tmp"
             overflow = in_megabytes(self.sizes.overflow)
             return f"Overflows: {bundle} in the bundle, {overflow} {how}"
         verdict = "Fits" if self.outcome is Outcome.FITS else "Too large"

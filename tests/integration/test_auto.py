@@ -120,7 +120,7 @@ def test_what_fits_in_no_other_way_is_fetched_and_said(
     assert size > 400_000 + 3_500, "it comes whole"
     assert "noise" not in json.dumps(report["trim"]), "so nothing of it was left out"
     (warning,) = report["warnings"]
-    assert warning.startswith("the function needs the network: noise (0.4 MB) is fetched")
+    assert "for 0.4 MB: noise; with --no-network" in warning
     assert "--no-network" in warning
     notes = {row["name"]: row["note"] for row in report["distributions"]}
     assert notes["noise"] == "fetched on first import"
