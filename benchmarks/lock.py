@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 from benchmarks.synthetic import distributions, lock_text, packages, search_folders
 from benchmarks.table import Bound, Outcome, table
 from overflow.classify import classify, public_indexes
-from overflow.decision import Question, answer
+from overflow.decision import Question
+from overflow.deferral import answer
 from overflow.handler import Handler
+from overflow.installer import InstalledBy
 from overflow.limits import MIB, TMP_MAXIMUM_MB, Limits, megabytes
 from overflow.lockfile import parse_lock
 from overflow.plan import Strategy
@@ -107,6 +109,8 @@ def _question(target: Target) -> Question:
         limits=LIMITS,
         strategy=Strategy.DEFER,
         lazy=True,
+        network=True,
+        installed_by=InstalledBy.UV,
         runtime_install=True,
     )
 

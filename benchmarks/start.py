@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from benchmarks import origin, peer, plain, started, warm
 from benchmarks.app import APPS
 from benchmarks.scene import NoBundle, build, empty_tmp, one_cpu, scene, start
-from benchmarks.started import AUTO, DEFER_UV, FLOOR, NEAREST, ORIGIN, PACK, Started
+from benchmarks.started import AUTO, DEFER_BUILTIN, DEFER_UV, FLOOR, NEAREST, ORIGIN, PACK, Started
 from benchmarks.table import Outcome
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ UNLIMITED = ("--threshold-mb", "4000", "--limit-mb", "4000")
 CONTENDERS: Mapping[str, Callable[[Scene, Path, App], Task]] = {
     ORIGIN: origin.build,
     DEFER_UV: partial(build, options=("--strategy", "defer")),
+    DEFER_BUILTIN: partial(build, options=("--strategy", "defer", "--installer", "builtin")),
     PACK: partial(build, options=("--strategy", "pack")),
     AUTO: partial(build, options=("--strategy", "auto")),
     NEAREST: peer.build,

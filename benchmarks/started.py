@@ -13,7 +13,7 @@ from benchmarks.table import Bound, table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ORIGIN, DEFER_UV = "origin's algorithm", "defer, uv"
+ORIGIN, DEFER_UV, DEFER_BUILTIN = "origin's algorithm", "defer, uv", "defer, builtin"
 PACK, AUTO = "pack", "auto"
 NEAREST, FLOOR = f"{PEER} {VERSION}", "floor: no size limit"
 

@@ -7,7 +7,6 @@ sizes are estimates until a choice is weighed; then what that choice asks for is
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from overflow.bytecode import TASK, Compiled, Compiler, cached_name
 from overflow.costs import IDLE, unpacking
 from overflow.crate import Crate, Item, write_crate
+from overflow.grouping import LONGEST_NAME, folder_name
 from overflow.measure import UNOWNED
 from overflow.packing import Choice, Load
 from overflow.provides import provides
@@ -37,8 +37,6 @@ those of examples/flask. They say what is weighed first, and no more: the plan h
 
 MANIFEST_ENTRY = 180
 """At most so many bytes of the manifest are a group's, beside its name."""
-
-LONGEST_NAME = 100
 
 LONGEST_KIND = 32
 """At most so many bytes of the manifest stand beside a name that a group provides."""
@@ -81,7 +79,7 @@ class Appraisal:
         staying = [at for at in range(len(self.groups)) if at not in choice | set(self._vendored)]
         leaving = [at for at in sorted(choice) if at not in self._crates]
         sources = {
-            at: self._sources(at, self._modules(at), packed=at in choice)
+            at: self._sources(at, self.modules(at), packed=at in choice)
             for at in (*staying, *leaving)
         }
         merged = {name: path for each in sources.values() for name, path in each.items()}
@@ -103,30 +101,30 @@ class Appraisal:
                 name=crate.path.name,
                 size=crate.unpacked,
                 sha256=crate.sha256,
-                provides=self._provides[at],
+                provides=self.provided[at],
             )
             for at, crate in self.crates(choice).items()
         )
 
     def unpacking(self, choice: Choice) -> tuple[float, float]:
         """Seconds that a choice unpacks at start-up, and then for what the code asks for."""
-        lazy = [at for at in choice if self._provides[at] is not None]
-        later = [at for at in lazy if self._is_imported(at)]
+        lazy = [at for at in choice if self.provided[at] is not None]
+        later = [at for at in lazy if self.is_imported(at)]
         start, on_import = choice - set(lazy), later
         return sum(map(self._unpacking, sorted(start))), sum(map(self._unpacking, on_import))
 
     def compiled(self, choice: Choice) -> set[str]:
         """The modules that are packed with their bytecode, by the recording's names."""
-        return {f"{VENDOR_FOLDER}/{path}" for at in choice for path in self._modules(at)}
+        return {f"{VENDOR_FOLDER}/{path}" for at in choice for path in self.modules(at)}
 
     def waiting(self, choice: Choice) -> frozenset[str]:
         """Names of the distributions that are lazy."""
-        lazy = (self.groups[at] for at in choice if self._provides[at] is not None)
+        lazy = (self.groups[at] for at in choice if self.provided[at] is not None)
         return frozenset[str]().union(*lazy)
 
     def info(self, choice: Choice) -> dict[str, bytes]:
         """dist-info of what is lazy, by path in the bundle: it is asked for before the rest."""
-        lazy = [at for at in sorted(choice) if self._provides[at] is not None]
+        lazy = [at for at in sorted(choice) if self.provided[at] is not None]
         root = self.measurement.root
         return {
             f"{INFO_FOLDER}/{self._folder_of(at)}/{path}": (root / path).read_bytes()
@@ -169,7 +167,7 @@ class Appraisal:
         staying = (at for at in range(len(self.groups)) if at not in choice)
         listed = [(at, path) for at in staying for path in self._python_files(at)]
         start, wanted = self.recording.start, self.recording.all
-        imported = {at for at in range(len(self.groups)) if self._is_imported(at)}
+        imported = {at for at in range(len(self.groups)) if self.is_imported(at)}
         sizes = self.measurement.tree.sizes
 
         def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, float, str]:
@@ -187,10 +185,10 @@ class Appraisal:
         crate = self._crates.get(at)
         packed = crate.size if crate else self._estimates[at] + int(COMPRESSED * bytecode)
         seconds = self._unpacking(at)
-        waits = self._provides[at] is not None and not self._is_imported(at)
+        waits = self.provided[at] is not None and not self.is_imported(at)
         return Load(
             vendored=size + bytecode,
-            packed=packed + self._entry(at),
+            packed=packed + self.entry(at),
             unpacked=self._unpacked(at),
             movable=self.can_pack and UNOWNED not in self.groups[at],
             seconds=seconds * IDLE if waits else seconds,
@@ -206,14 +204,14 @@ class Appraisal:
         known = self._vendored.get(at)
         if known is not None:
             return sum(one.size for one in known.values())
-        return int(BYTECODE * sum(self.measurement.tree.sizes[path] for path in self._modules(at)))
+        return int(BYTECODE * sum(self.measurement.tree.sizes[path] for path in self.modules(at)))
 
     def _unpacking(self, at: int) -> float:
-        return unpacking(self._unpacked(at), len(self._files(at)) + len(self._modules(at)))
+        return unpacking(self._unpacked(at), len(self._files(at)) + len(self.modules(at)))
 
-    def _entry(self, at: int) -> int:
+    def entry(self, at: int) -> int:
         """What the bundle has of a packed group beside its archive, at most."""
-        provided = self._provides[at]
+        provided = self.provided[at]
         if provided is None:
             return MANIFEST_ENTRY + LONGEST_NAME
         names = sum(len(json.dumps(name)) + LONGEST_KIND for name in provided)
@@ -221,7 +219,7 @@ class Appraisal:
         return MANIFEST_ENTRY + LONGEST_NAME + names + info
 
     @cached_property
-    def _provides(self) -> list[Mapping[str, str] | None]:
+    def provided(self) -> list[Mapping[str, str] | None]:
         """By group: the names that it comes for where it is lazy."""
         return [self._names(at) if self.lazy else None for at in range(len(self.groups))]
 
@@ -234,7 +232,7 @@ class Appraisal:
     def _info_files(self, at: int) -> list[str]:
         return [path for path in self._files(at) if ".dist-info/" in path]
 
-    def _is_imported(self, at: int) -> bool:
+    def is_imported(self, at: int) -> bool:
         """Where nothing is known of the start, everything is taken to be imported."""
         wanted = self.recording.all
         return not wanted or any(f"{VENDOR_FOLDER}/{path}" in wanted for path in self._files(at))
@@ -248,7 +246,7 @@ class Appraisal:
     def _python_files(self, at: int) -> list[str]:
         return [path for path in self._files(at) if path.endswith(".py")]
 
-    def _modules(self, at: int) -> list[str]:
+    def modules(self, at: int) -> list[str]:
         """The modules whose bytecode goes with the group."""
         if not self.with_bytecode:
             return []
@@ -264,9 +262,7 @@ class Appraisal:
         return cached_name(name.removeprefix(f"{TASK}/"), self.tag)
 
     def _folder_of(self, at: int) -> str:
-        """A name for the group that is one of a file: projects choose those of distributions."""
-        first = re.sub(r"[^a-z0-9-]", "-", min(self.groups[at]))[: LONGEST_NAME - 10]
-        return f"{at}-{first}"
+        return folder_name(at, self.groups[at])
 
     def _pack(self, at: int, compiled: Mapping[str, Compiled]) -> Crate:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -13,7 +14,7 @@ from overflow.errors import InputFault
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from overflow.lockfile import LockedPackage, Lockfile, Source
+    from overflow.lockfile import LockedPackage, LockedWheel, Lockfile, Source
     from overflow.measure import Distribution
     from overflow.target import Target
 
@@ -43,11 +44,20 @@ class Verdict:
     """The public index it is on."""
     hashes: tuple[str, ...] = ()
     """sha256 of each locked wheel that the target accepts, sorted; only of public ones."""
+    wheel: LockedWheel | None = None
+    """That one of them which is installed, if it can be fetched by its URL."""
+    obstacle: str = ""
+    """Why it cannot be installed at cold start although it is public."""
 
     @property
     def is_public(self) -> bool:
-        """Whether it may be deferred at all."""
+        """Whether a public index has it."""
         return self.visibility is Visibility.PUBLIC
+
+    @property
+    def can_leave(self) -> bool:
+        """Whether it may be deferred at all."""
+        return self.is_public and not self.obstacle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,8 +149,8 @@ def _verdict(  # noqa: PLR0911 - each line is one rule, in order
     if None in homes or len(homes) > 1:
         # One of a forked lock's entries could be the installed one: the private one wins.
         return _private(_why_private(candidates, indexes))
-    hashes = _acceptable_hashes(candidates, target)
-    if not hashes:
+    wheels = _acceptable(candidates, target)
+    if not wheels:
         return _private(f"no hashed wheel for {target.runtime} on {target.architecture}")
     home = homes.pop()
     assert home is not None  # noqa: S101 - for the type checker: None was ruled out above
@@ -148,7 +158,8 @@ def _verdict(  # noqa: PLR0911 - each line is one rule, in order
         visibility=Visibility.PUBLIC,
         reason=f"on {home.host}",
         index=indexes[home],
-        hashes=hashes,
+        hashes=tuple(sorted({digest for one in wheels if (digest := one.sha256)})),
+        wheel=wheels[0] if wheels[0].url else None,
     )
 
 
@@ -179,14 +190,19 @@ def _source_text(source: Source | None) -> str:
     return f"other index: {place.host}" if place else "other index: a local folder"
 
 
-def _acceptable_hashes(candidates: tuple[LockedPackage, ...], target: Target) -> tuple[str, ...]:
-    return tuple(
-        sorted(
-            {
-                wheel.sha256
-                for package in candidates
-                for wheel in package.wheels
-                if wheel.sha256 is not None and target.accepts(wheel.filename)
-            }
-        )
-    )
+def _acceptable(candidates: tuple[LockedPackage, ...], target: Target) -> list[LockedWheel]:
+    """The hashed wheels that the target accepts; uv installs the first."""
+    ranked = [
+        (rank, -_build_number(wheel.filename), at, wheel)
+        for package in candidates
+        for at, wheel in enumerate(package.wheels)
+        if wheel.sha256 is not None and (rank := target.rank(wheel.filename)) is not None
+    ]
+    return [wheel for *_, wheel in sorted(ranked, key=lambda one: one[:3])]
+
+
+def _build_number(filename: str) -> int:
+    """Of two that are equal else, the higher is taken (binary distribution format: build tag)."""
+    parts = filename.split("-")
+    digits = re.match("[0-9]{1,18}", parts[2]) if len(parts) == 6 else None
+    return int(digits[0]) if digits else -1

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 UNPACK_BYTE = 4.1e-9
 """Seconds for each byte that is unpacked: inflating 2.95 ns, writing 0.55, sha256 of what was
 compressed 0.3 (examples/flask, one CPU, tmpfs, 2026; docs/performance.md)."""
@@ -25,6 +30,20 @@ DOWNLOAD = 78e6
 WHEEL = 0.304
 """Bytes of a wheel for each byte that it installs: 93.7 MB for 308.6 (examples/flask)."""
 
+FETCH = 0.12
+"""Seconds before the first wheel is asked for: importing what speaks HTTPS takes 0.05, reading the
+certificates 0.05 (measured; docs/performance.md)."""
+
+FETCH_WHEEL = 0.01
+"""Seconds for each wheel: two answers of 0.03 s, six wheels at a time."""
+
+FETCH_BYTE = 7e-9
+"""Seconds of CPU for each byte of a wheel, beside unpacking: TLS and copying 3.4 ns, the rest is
+threads that take turns (examples/flask, 89.5 MB of wheels, 2.05 s of CPU in all)."""
+
+WORTH = 0.5
+"""Seconds that fetching must save a start: what depends on an index can wait for it, or fail."""
+
 IDLE = 0.01
 """What a second counts that is spent on the first import of something start-up never imports:
 seldom, but not never. So such distributions leave first, and stay where there is room."""
@@ -38,3 +57,13 @@ def unpacking(size: int, files: int) -> float:
 def installing(size: int) -> float:
     """Seconds until uv has fetched and installed so many bytes into /tmp, on one CPU."""
     return UV + size * (INSTALL_BYTE + WHEEL / DOWNLOAD) if size else 0.0
+
+
+def fetching(wheels: Sequence[int], size: int, files: int) -> float:
+    """Seconds to fetch wheels of so many bytes (0: unknown), which unpack to `size` in `files`.
+
+    Wheels come while others are unpacked, so either the CPU or the network is what is waited for.
+    """
+    fetched = sum(wheels) if all(wheels) else size * WHEEL
+    busy = unpacking(size, files) + fetched * FETCH_BYTE
+    return max(busy, fetched / DOWNLOAD) + len(wheels) * FETCH_WHEEL

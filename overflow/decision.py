@@ -1,4 +1,7 @@
-"""Decision: the plan of a bundle, and the files that this plan needs beside the project's."""
+"""Decision: the plan of a bundle, and the files that this plan needs beside the project's.
+
+Of strategies `pack` and `auto`; `defer` is in deferral.py.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
 from overflow.bytecode import TASK, cached_name
+from overflow.fetching import Chosen, choose
 from overflow.forecast import Terms, forecast, others
 from overflow.generated import Generated, generate
 from overflow.grouping import group
+from overflow.installer import InstalledBy
 from overflow.limits import MARGIN, TMP_HEADROOM
-from overflow.packing import Choice, everything, packed_plan, settle
-from overflow.plan import Outcome, Placement, Plan, Strategy, Where, decide
+from overflow.packing import everything, packed_plan
+from overflow.plan import Outcome, Placement, Plan, Strategy, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -32,7 +37,11 @@ if TYPE_CHECKING:
     from overflow.tree import Tree
 
 
-ON_IMPORT = "unpacked on first import"
+ON_IMPORT = {
+    Where.PACKED: "unpacked on first import",
+    Where.DEFERRED: "fetched on first import",
+}
+"""Said of what is lazy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +67,8 @@ class Materials:
     recording: Recording
     compiler: Compiler
     cache: Cache
+    whole: Mapping[str, int]
+    """Bytes of each distribution as it is installed, whatever was trimmed of it."""
     folder: Path
     """For what is made on the way; it is there."""
 
@@ -73,6 +84,15 @@ class Question:
     strategy: Strategy
     runtime_install: bool
     lazy: bool
+    installed_by: InstalledBy
+    """Who installs what `defer` defers."""
+    network: bool
+    """Whether the function may fetch anything with `auto`."""
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether anything may be fetched that need not be."""
+        return self.strategy is Strategy.AUTO and self.network and self.runtime_install
 
     @property
     def threshold(self) -> int:
@@ -88,41 +108,6 @@ class Question:
     def tmp(self) -> int:
         """Bytes of /tmp that can be put to use."""
         return int(self.limits.tmp / TMP_HEADROOM)
-
-
-def answer(
-    question: Question,
-    distributions: Sequence[Distribution],
-    verdicts: Mapping[str, Verdict],
-    search_folders: Callable[[Distribution], frozenset[str]],
-) -> Decision:
-    """Decide; search_folders: where a distribution's shared objects look for others.
-
-    Public distributions leave together, so only private ones are asked that.
-    """
-
-    def generated(names: Collection[str]) -> Generated:
-        deferred = [one for one in distributions if one.name in names]
-        return generate(
-            target=question.target, handler=question.handler, deferred=deferred, verdicts=verdicts
-        )
-
-    def searched(distribution: Distribution) -> frozenset[str]:
-        if verdicts[distribution.name].is_public:
-            return frozenset()
-        return search_folders(distribution)
-
-    plan = decide(
-        distributions,
-        verdicts=verdicts,
-        groups=group(distributions, searched),
-        project_size=question.project_size,
-        support_of=lambda names: generated(names).size,
-        limits=question.limits,
-        strategy=question.strategy,
-        runtime_install=question.runtime_install,
-    )
-    return Decision(plan=plan, generated=generated({place.name for place in plan.deferred}))
 
 
 def pack(
@@ -148,17 +133,20 @@ def pack(
         own = own if size + _total(own) <= question.most else {}
         scales = _scales(question, materials, groups, with_bytecode=False)
         scales.weigh(frozenset())
-        return _packed(question, scales, frozenset(), verdicts, own, None)
+        return _packed(question, scales, Chosen(packed=frozenset()), verdicts, own, None)
+    tmp, sizes = question.tmp, materials.whole if question.may_fetch else {}
     scales, room = _scales(question, materials, groups, with_bytecode=True), question.most - used
-    choice = settle(scales, room - _total(own), tmp=question.tmp)
-    if choice is None:
+    chosen = choose(scales, verdicts, sizes, room=room - _total(own), tmp=tmp)
+    if chosen is None:
         own = {}
         scales = _scales(question, materials, groups, with_bytecode=False)
-        choice = settle(scales, room, tmp=question.tmp)
-    if choice is None:
+        chosen = choose(scales, verdicts, sizes, room=room, tmp=tmp)
+    if chosen is None:
         room = question.limits.limit - used
-        choice = settle(scales, room, tmp=question.tmp)
-    return _packed(question, scales, choice, verdicts, own, room - _total(own))
+        chosen = choose(scales, verdicts, sizes, room=room, tmp=tmp)
+    if chosen is None:
+        chosen = Chosen(packed=everything(scales.loads()))
+    return _packed(question, scales, chosen, verdicts, own, room - _total(own))
 
 
 def _scales(
@@ -204,39 +192,40 @@ def _own_bytecode(
 def _packed(
     question: Question,
     scales: Appraisal,
-    settled: Choice | None,
+    chosen: Chosen,
     verdicts: Mapping[str, Verdict],
     own: Mapping[str, Compiled],
     room: int | None,
 ) -> Decision:
-    """The decision for a choice; None: even with everything packed it is too large.
+    """The decision for a choice, which may be too large.
 
     room: bytes that there were for what was chosen among; None where nothing overflows.
     """
-    choice = everything(scales.loads()) if settled is None else settled
     generated = generate(
         target=question.target,
         handler=question.handler,
         deferred=(),
         verdicts=verdicts,
-        groups=scales.packed(choice),
-        info=scales.info(choice),
+        groups=(*scales.packed(chosen.packed), *chosen.groups),
+        info=scales.info(chosen.leaving),
     )
-    crates = tuple(scales.crates(choice).values())
+    crates = tuple(scales.crates(chosen.packed).values())
     plan = Plan(
         outcome=Outcome.FITS,
         strategy=question.strategy,
-        placements=_placements(scales, choice, verdicts),
+        placements=_placements(scales, chosen, verdicts),
         project_size=question.project_size,
         support_size=generated.size,
         limits=question.limits,
         unpacked_size=sum(crate.unpacked for crate in crates),
+        installed_by=InstalledBy.BUILTIN,
         bound_by="",
     )
-    bytecode = {**own, **scales.bytecode(choice)}
-    bytecode |= scales.more_bytecode(choice, question.most - plan.bundle_size - _total(bytecode))
+    bytecode = {**own, **scales.bytecode(chosen.leaving)}
+    left = question.most - plan.bundle_size - _total(bytecode)
+    bytecode |= scales.more_bytecode(chosen.leaving, left)
     plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)))
-    prediction = _prediction(question, scales, choice, plan, bytecode, room)
+    prediction = _prediction(question, scales, chosen, plan, bytecode, room)
     return Decision(
         plan=plan, generated=generated, crates=crates, bytecode=bytecode, prediction=prediction
     )
@@ -245,7 +234,7 @@ def _packed(
 def _prediction(
     question: Question,
     scales: Appraisal,
-    choice: Choice,
+    chosen: Chosen,
     plan: Plan,
     bytecode: Collection[str],
     room: int | None,
@@ -263,26 +252,31 @@ def _prediction(
         lazy=question.lazy,
         deferred=0 if room is None else sum(p.size for p in plan.placements if p.verdict.is_public),
     )
-    found = forecast(scales, choice, beside | scales.compiled(choice))
+    compiled = beside | scales.compiled(chosen.packed)
+    found = forecast(scales, chosen.packed, compiled, chosen.seconds)
     strategies = {question.strategy.value: found.total}
     strategies |= others(scales, terms, question.strategy)
     return replace(found, strategies=strategies)
 
 
 def _placements(
-    scales: Appraisal, choice: Choice, verdicts: Mapping[str, Verdict]
+    scales: Appraisal, chosen: Chosen, verdicts: Mapping[str, Verdict]
 ) -> tuple[Placement, ...]:
-    crates = scales.crates(choice).values()
+    crates = scales.crates(chosen.packed).values()
     compressed = {name: size for crate in crates for name, size in crate.parts.items()}
-    waiting = scales.waiting(choice)
+    waiting = scales.waiting(chosen.leaving)
+    where = {
+        **dict.fromkeys(compressed, Where.PACKED),
+        **dict.fromkeys(chosen.sizes, Where.DEFERRED),
+    }
     return tuple(
         Placement(
             name=one.name,
             version=one.version,
-            size=one.size,
-            where=Where.PACKED if one.name in compressed else Where.VENDORED,
+            size=chosen.sizes.get(one.name, one.size),
+            where=where.get(one.name, Where.VENDORED),
             verdict=verdicts[one.name],
-            note=ON_IMPORT if one.name in waiting else "",
+            note=ON_IMPORT[where[one.name]] if one.name in waiting else "",
             compressed=compressed.get(one.name, 0),
         )
         for one in scales.measurement.distributions

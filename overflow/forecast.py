@@ -18,10 +18,21 @@ if TYPE_CHECKING:
     from overflow.startup import Recording, Seconds
 
 
-def forecast(scales: Appraisal, choice: Choice, compiled: Collection[str]) -> Prediction:
-    """The prediction for a choice. compiled: what has bytecode, by the recording's names."""
+def forecast(
+    scales: Appraisal,
+    choice: Choice,
+    compiled: Collection[str],
+    fetching: tuple[float, float] = (0.0, 0.0),
+) -> Prediction:
+    """The prediction for a choice. compiled: what has bytecode, by the recording's names.
+
+    fetching: seconds beside what is packed, at start-up and later.
+    """
     install, on_import = scales.unpacking(choice)
-    return _prediction(scales.recording, compiled, install=install, on_import=on_import)
+    start, later = fetching
+    return _prediction(
+        scales.recording, compiled, install=install + start, on_import=on_import + later
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 TRAMPOLINE = "overflow_trampoline"
 
+FETCHING = frozenset({"connection.py", "fetch.py", "wheel.py"})
+"""Modules of the runtime package that are of no use where nothing is fetched by URL."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Generated:
@@ -57,7 +60,7 @@ def generate(
     groups: tuple[Group, ...] = (),
     info: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Generated:
-    """What a bundle needs that defers these distributions, or has these groups packed, if any.
+    """What a bundle needs from which uv installs these distributions, or which has these groups.
 
     info: dist-info of those of the groups that are lazy, by path in the bundle.
     """
@@ -70,7 +73,12 @@ def generate(
         deferred=_deferred(deferred, verdicts) if deferred else None,
         groups=groups,
     )
-    files = {f"_overflow/{name}": content for name, content in runtime_files().items()}
+    fetches = any(one.wheels for one in groups)
+    files = {
+        f"_overflow/{name}": content
+        for name, content in runtime_files().items()
+        if fetches or name not in FETCHING
+    }
     files |= info
     files[MANIFEST_FILE] = to_json(manifest).encode()
     files[f"{TRAMPOLINE}.py"] = render(
@@ -79,6 +87,11 @@ def generate(
     if deferred:
         files[REQUIREMENTS_FILE] = requirements.encode()
     return Generated(files=files, installer=installer_for(target) if deferred else None)
+
+
+def fetching_size() -> int:
+    """Bytes that a bundle takes more from which anything is fetched by URL."""
+    return sum(len(content) for name, content in runtime_files().items() if name in FETCHING)
 
 
 def _build_id(overflow: str, target: Target) -> str:

@@ -7,6 +7,7 @@ object that finds another by an RPATH relative to itself.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 Group = frozenset[str]
 """Names of distributions."""
+
+LONGEST_NAME = 100
+"""Characters of the name of a group's folder."""
+
+
+def folder_name(at: int, group: Group) -> str:
+    """A name for the group at this position that is one of a file: projects choose their own."""
+    first = re.sub(r"[^a-z0-9-]", "-", min(group))[: LONGEST_NAME - 10]
+    return f"{at}-{first}"
 
 
 def group(

@@ -6,8 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from overflow.errors import InputFault
+from overflow.installer import InstalledBy
 from overflow.limits import (
     TMP_DEFAULT_MB,
     TMP_MAXIMUM_MB,
@@ -16,6 +18,7 @@ from overflow.limits import (
 )
 from overflow.options import (
     NO_LAZY,
+    NO_NETWORK,
     NO_RUNTIME_INSTALL,
     NO_START_RECORD,
     NO_VERIFY,
@@ -35,6 +38,8 @@ VERCEL_TMP = "MAXIMISE_TMP_SPACE"
 """Two variables of Vercel's Python runtime, honoured as they were there."""
 
 
+Chosen = TypeVar("Chosen", Strategy, InstalledBy, Level)
+
 Given = Mapping[str, "str | list[str] | None"]
 """Options by key, as argparse has them; None where not given."""
 
@@ -47,6 +52,8 @@ class Inputs:
     output: Path | None
     """None for a plan, which writes nothing."""
     strategy: Strategy
+    installer: InstalledBy
+    """Who installs at cold start what `defer` leaves out."""
     limits: Limits
     runtime_install: bool
     start_record: bool
@@ -56,6 +63,8 @@ class Inputs:
     verify: bool
     """Whether the bundle is started once it is written."""
     trim: Level
+    network: bool
+    """Whether the function may fetch anything."""
     handler: str | None
     python: str | None
     architecture: str
@@ -89,10 +98,12 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
         project=project,
         output=Path(output).absolute() if output and writes else None,
         strategy=strategy,
+        installer=_choice(InstalledBy, "--installer", one["installer"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
         lazy=not _is_on(given, environ, NO_LAZY),
+        network=_network(given, environ, strategy),
         verify=not _is_on(given, environ, NO_VERIFY),
         trim=_trim(one["trim"], strategy),
         handler=one["handler"] or None,
@@ -149,22 +160,33 @@ def _strategy(given: Given, environ: Mapping[str, str], text: str) -> Strategy:
     """Who switches Vercel's overflow on, and names no strategy, gets it as it was there."""
     if not text_option(given, environ, "strategy") and _switch(environ, VERCEL_SWITCH):
         return Strategy.DEFER
+    return _choice(Strategy, "--strategy", text)
+
+
+def _network(given: Given, environ: Mapping[str, str], strategy: Strategy) -> bool:
+    off = _is_on(given, environ, NO_NETWORK)
+    if off and strategy is Strategy.DEFER:
+        raise InputFault(
+            "option-invalid",
+            "--no-network: with strategy `defer`, all that overflows is fetched",
+            hint="choose --strategy auto or pack",
+        )
+    return not off
+
+
+def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:
     try:
-        return Strategy(text)
+        return kind(text)
     except ValueError:
-        known = ", ".join(one.value for one in Strategy)
-        raise _invalid("--strategy", text, f"one of {known}") from None
+        known = ", ".join(one.value for one in kind)
+        raise _invalid(flag, text, f"one of {known}") from None
 
 
 def _trim(text: str, strategy: Strategy) -> Level:
     """`defer` installs distributions as they are: there, nothing goes unless that is asked for."""
     if not text:
         return Level.NONE if strategy is Strategy.DEFER else Level.SAFE
-    try:
-        return Level(text)
-    except ValueError:
-        known = ", ".join(one.value for one in Level)
-        raise _invalid("--trim", text, f"one of {known}") from None
+    return _choice(Level, "--trim", text)
 
 
 def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:

@@ -1,14 +1,24 @@
-"""Installer: the uv that goes into a bundle, pinned and checked by hash for each machine."""
+"""Installer: who installs at cold start; the uv for it is pinned and checked by hash."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from overflow.target import Target
 
 UV_VERSION = "0.13.9"
+
+
+class InstalledBy(str, Enum):
+    """Who puts deferred distributions into place at cold start."""
+
+    UV = "uv"
+    """From an index, by name, version and hash."""
+    BUILTIN = "builtin"
+    """The runtime package, from the locked URLs (overflow/runtime/fetch.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -129,9 +129,10 @@ def _error(what: str) -> OSError:
 
 def _check_python() -> None:
     """It would not find its own files below what is mounted over."""
+    hidden = (f"{TMP}/",) if os.path.isdir(TASK) else (f"{TMP}/", "/var/")  # noqa: PTH112 - the same
     for path in (sys.executable, os.__file__):
         real = os.path.realpath(path)
-        if real.startswith((f"{TMP}/", "/var/")):
+        if real.startswith(hidden):
             raise OSError(errno.ENOTSUP, f"Python itself is in {real}")
 
 

@@ -26,6 +26,8 @@ LOCAL_KINDS = ("directory", "editable")
 
 HASH = "sha256:"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_URL = re.compile(r"https?://[!-.0-?A-~]+/[!-~]+")
+"""Printable ASCII, and no `@` before the path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,10 @@ class LockedWheel:
     filename: str
     sha256: str | None
     """Hexadecimal digits; None where the lock has no hash or one of another kind."""
+    url: str | None = None
+    """http or https, without user and password; None where it is elsewhere."""
+    size: int = 0
+    """Bytes; 0 where the lock does not say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +190,22 @@ def _wheel(value: object, package: str, index: int) -> LockedWheel:
                     f"{package}.wheels[{index}].hash",
                     "expected sha256: and 64 hexadecimal digits",
                 )
-    return LockedWheel(filename=_file_name(location), sha256=sha256)
+    return LockedWheel(
+        filename=_file_name(location),
+        sha256=sha256,
+        url=_url(value.get("url")),
+        size=_size(value.get("size")),
+    )
+
+
+def _url(value: object) -> str | None:
+    if not isinstance(value, str) or not _URL.fullmatch(value):
+        return None
+    return value.partition("#")[0]
+
+
+def _size(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
 
 
 def _file_name(location: str) -> str:

@@ -42,16 +42,15 @@ _NO_CODE = (b"#", b">>>", b"...")
 
 _NAMED = "|".join(sorted(one for one, kind in KIND_BY_ENDING.items() if kind is not Kind.STUBS))
 _ENDING = re.compile(rf"\.(?:{_NAMED})(?!\w)".encode())
-_NAME = re.compile(rb"[\w.+-]*\Z")
+_NOT_A_NAME = re.compile(rb"[^\w.+-]")
 
 
 def named_files(source: bytes, known: Collection[str]) -> set[str]:
     """Which of these names of C headers and the like a source has."""
     found = set()
     for ending in _ENDING.finditer(source):
-        start = _NAME.search(source[max(0, ending.start() - NEAR) : ending.start()])
-        if start is not None:
-            found.add((start.group() + ending.group()).decode(errors="replace"))
+        text = source[max(0, ending.start() - NEAR) : ending.end()]
+        found.add(_NOT_A_NAME.split(text)[-1].decode(errors="replace"))
     return found.intersection(known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from overflow.installer import InstalledBy
 from overflow.limits import LIMIT_MB, THRESHOLD_MB
 from overflow.plan import Strategy
 from overflow.trim import Level
@@ -11,6 +12,7 @@ from overflow.trim import Level
 NO_RUNTIME_INSTALL = "OVERFLOW_NO_RUNTIME_INSTALL"
 NO_START_RECORD = "OVERFLOW_NO_START_RECORD"
 NO_LAZY = "OVERFLOW_NO_LAZY"
+NO_NETWORK = "OVERFLOW_NO_NETWORK"
 NO_VERIFY = "OVERFLOW_NO_VERIFY"
 """Variables of the options that take no value."""
 
@@ -19,6 +21,7 @@ SWITCHES = {
     NO_START_RECORD: "do not import the handler to see what start-up needs; its imports are read"
     " from the source instead",
     NO_LAZY: "put all that overflows into place at cold start, also what start-up does not import",
+    NO_NETWORK: "have nothing fetched at cold start or later: `auto` then packs only",
     NO_VERIFY: "do not start the bundle before it is handed out",
 }
 """What they are for, by variable; the option of `OVERFLOW_NO_LAZY` is `--no-lazy`."""
@@ -56,6 +59,13 @@ OPTIONS = (
         " all of it at the start; `defer`, which"
         " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1 chooses, too, installs every public"
         " distribution from the index at cold start",
+    ),
+    Option(
+        flag="--installer",
+        choices=tuple(one.value for one in InstalledBy),
+        default="uv",
+        help="who installs at cold start what `defer` leaves out: `uv`, which then is in the"
+        " bundle, or `builtin`, which fetches the wheels by their URLs in uv.lock",
     ),
     Option(
         flag="--threshold-mb",

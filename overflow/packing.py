@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 UNBOUNDED = 1 << 62
 
+VENDORED, PACKED, FETCHED = range(3)
+"""Ways to place a group."""
+
 Choice = frozenset[int]
 """Groups that are packed, by their positions."""
 
@@ -72,18 +75,32 @@ def choose(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
     tmp: bytes of /tmp. Where that is what is too little, the choice is made without heeding it:
     /tmp can be made larger, and the plan says so.
     """
+    found = choose_of(ways_of(loads), room, tmp=tmp)
+    return None if found is None else frozenset(i for i, way in enumerate(found) if way == PACKED)
+
+
+def ways_of(loads: Sequence[Load]) -> list[list[tuple[int, Option]]]:
+    """The ways to place each group: VENDORED, and PACKED where it may be."""
     able = everything(loads)
-    ways = [
+    return [
         [
-            Option(room=load.vendored, tmp=0, seconds=0.0),
-            *([Option(room=load.packed, tmp=load.unpacked, seconds=load.seconds)] * (at in able)),
+            (VENDORED, Option(room=load.vendored, tmp=0, seconds=0.0)),
+            *[(PACKED, Option(room=load.packed, tmp=load.unpacked, seconds=load.seconds))]
+            * (at in able),
         ]
         for at, load in enumerate(loads)
     ]
-    found = optimum(ways, room=room, tmp=tmp)
+
+
+def choose_of(
+    ways: Sequence[Sequence[tuple[int, Option]]], room: int, *, tmp: int
+) -> list[int] | None:
+    """The way for each group, so that all keep `room` and the start takes least (see choose)."""
+    options = [[option for _, option in each] for each in ways]
+    found = optimum(options, room=room, tmp=tmp) or optimum(options, room=room, tmp=UNBOUNDED)
     if found is None:
-        found = optimum(ways, room=room, tmp=UNBOUNDED)
-    return None if found is None else frozenset(at for at, way in enumerate(found) if way)
+        return None
+    return [each[at][0] for each, at in zip(ways, found, strict=True)]
 
 
 def packed_plan(plan: Plan) -> Plan:
@@ -91,11 +108,28 @@ def packed_plan(plan: Plan) -> Plan:
     if plan.bundle_size > plan.limits.limit:
         return _too_large(plan)
     plan = replace(plan, bound_by=_bound_by(plan))
-    return within_tmp(replace(plan, outcome=Outcome.OVERFLOWS)) if plan.packed else plan
+    if not plan.packed and not plan.deferred:
+        return plan
+    return _with_network(within_tmp(replace(plan, outcome=Outcome.OVERFLOWS)))
+
+
+def _with_network(plan: Plan) -> Plan:
+    """It is told who depends on an index, since it was not asked for."""
+    if not plan.deferred or plan.outcome is Outcome.TOO_LARGE:
+        return plan
+    names = [place.name for place in plan.by_size if place.where is Where.DEFERRED]
+    named = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    warning = (
+        f"the function needs the network: {named} ({in_megabytes(plan.deferred_size)}) is fetched"
+        " at cold start or on first import; with --no-network, nothing is"
+    )
+    return replace(plan, warnings=(*plan.warnings, warning))
 
 
 def _bound_by(plan: Plan) -> str:
     most = in_megabytes(min(plan.limits.threshold, plan.limits.limit))
+    if plan.deferred:
+        return f"over {most}: what does not fit is packed or fetched"
     if plan.packed:
         return f"over {most}: what does not fit is packed"
     if plan.bundle_size <= plan.limits.threshold:

@@ -22,7 +22,8 @@ from overflow.archive import write_zip
 from overflow.bundle import write_bundle
 from overflow.bytecode import Compiler
 from overflow.classify import Verdict, classify, public_indexes
-from overflow.decision import Decision, Materials, Question, answer, pack
+from overflow.decision import Decision, Materials, Question, pack
+from overflow.deferral import answer
 from overflow.handler import Handler, find_handler
 from overflow.installation import Installed, Tools, install
 from overflow.limits import in_megabytes
@@ -131,12 +132,16 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             strategy=inputs.strategy,
             runtime_install=inputs.runtime_install,
             lazy=inputs.lazy,
+            installed_by=inputs.installer,
+            network=inputs.network,
         )
         verdicts = _classify(inputs, installed, measurement, added)
         search_folders = partial(env.search_folders, measurement)
         if inputs.strategy is not Strategy.DEFER:
-            materials = _materials(tools, installed, measurement, recording, work / "pack")
+            sizes = {one.name: one.size for one in whole.distributions}
+            materials = _materials(tools, installed, measurement, recording, sizes, work / "pack")
             decision = pack(question, materials, verdicts, search_folders)
+            trimmed = trimmed.without({place.name for place in decision.plan.deferred})
         else:
             decision = answer(question, measurement.distributions, verdicts, search_folders)
             names = {place.name for place in decision.plan.deferred}
@@ -211,6 +216,7 @@ def _materials(
     installed: Installed,
     measurement: Measurement,
     recording: Recording,
+    whole: Mapping[str, int],
     work: Path,
 ) -> Materials:
     return Materials(
@@ -219,6 +225,7 @@ def _materials(
         recording=recording,
         compiler=Compiler(python=installed.python, environ=tools.environ, cache=tools.cache),
         cache=tools.cache,
+        whole=whole,
         folder=work,
     )
 

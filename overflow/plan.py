@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from overflow.installer import InstalledBy
 from overflow.limits import TMP_MAXIMUM_MB, Limits, in_megabytes, megabytes, tmp_needed_mb
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Plan:
     """Of the bytecode that lies in the bundle beside its sources."""
     unpacked_size: int = 0
     """What is unpacked into /tmp, with its bytecode: at cold start, or on first import."""
+    installed_by: InstalledBy = InstalledBy.UV
+    """Who installs what is deferred."""
     bound_by: str
     """The rule that made the outcome what it is, for people."""
     remedies: tuple[str, ...] = ()
@@ -141,17 +144,18 @@ def deferrable(
 ) -> tuple[frozenset[str], Mapping[str, str]]:
     """The names that may leave, and a note for each public one that may not.
 
-    A group leaves as a whole or not at all, so one private member keeps the others.
+    A group leaves as a whole or not at all, so one member that stays keeps the others.
     """
     leaving: set[str] = set()
     notes: dict[str, str] = {}
     for group in groups:
-        private = sorted(name for name in group if not verdicts[name].is_public)
-        if not private:
+        kept = sorted(name for name in group if not verdicts[name].can_leave)
+        if not kept:
             leaving |= group
-        else:
-            kept = (name for name in group if verdicts[name].is_public)
-            notes.update(dict.fromkeys(kept, f"shares files' folders with {private[0]}"))
+            continue
+        for name in group:
+            if verdicts[name].is_public:
+                notes[name] = verdicts[name].obstacle or f"shares files' folders with {kept[0]}"
     return frozenset(leaving), notes
 
 
@@ -194,7 +198,7 @@ def decide(
         bound_by=f"over {in_megabytes(most)}: public distributions are deferred",
     )
     if not leaving or resident.bundle_size <= limits.limit < deferring.bundle_size:
-        # uv itself takes room: where it is the straw that breaks the limit, better without it.
+        # An installer takes room: where it is the straw that breaks the limit, better without it.
         return _checked(resident, why="nothing can be deferred, and all of it")
     return _checked(deferring, why="what cannot be deferred")
 

@@ -82,6 +82,8 @@ class Function:
     interface: str
     ephemeral_storage_mb: int
     memory_mb: int
+    installer: str = ""
+    """Who installs what is deferred: `uv` or `builtin`; empty where nothing is."""
 
 
 @dataclass(frozen=True, kw_only=True)

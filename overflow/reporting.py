@@ -75,6 +75,7 @@ def _function(plan: Plan, target: Target, handler: Handler) -> Function:
         interface=handler.interface,
         ephemeral_storage_mb=plan.ephemeral_storage_mb,
         memory_mb=memory_needed_mb(plan.installed_size, overflow=plan.overflow_size),
+        installer=plan.installed_by.value if plan.deferred else "",
     )
 
 

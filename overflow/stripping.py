@@ -39,6 +39,9 @@ PACKAGES = {"x86_64": "binutils-x86-64-linux-gnu", "aarch64": "binutils-aarch64-
 SIGNATURES = (".asc", ".hmac", ".minisig", ".sha256", ".sig")
 """Endings of files that are about another, byte by byte."""
 
+SECONDS = 120
+"""What one file may take: a damaged one could take for ever. 140 MB take one."""
+
 LENGTH = struct.Struct(">Q")
 
 
@@ -90,16 +93,23 @@ class Stripper:
         key = hashlib.sha256(content + self.version.encode()).hexdigest()
         known = self.cache.get(KIND, key)
         if known is None:
-            known = _change(content, self._run(path, target))
+            stripped = self._run(path, target)
+            if stripped is None:
+                return None
+            known = _change(content, stripped)
             self.cache.put(KIND, key, known)
         return _changed(content, known)
 
-    def _run(self, path: Path, target: Path) -> bytes:
+    def _run(self, path: Path, target: Path) -> bytes | None:
+        """What strip made of a file, nothing where it refused; None where it was cut off."""
         done = run(
             [self.program, *OPTIONS, "-o", str(target), str(path)],
             folder=target.parent,
             environment=child_environment(self.environ),
+            seconds=SECONDS,
         )
+        if done.exit_code < 0:
+            return None
         if done.exit_code != 0 or not target.is_file():
             return b""
         content = target.read_bytes()

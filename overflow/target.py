@@ -70,12 +70,14 @@ class Target:
         return f"{self.machine}-manylinux_{major}_{minor}"
 
     @cached_property
-    def _tags(self) -> frozenset[str]:
+    def _tags(self) -> dict[str, int]:
+        """The tags of wheels that load there, and their places: the most specific comes first."""
         platforms = list(self._platforms())
         interpreter = f"cp{self.python[0]}{self.python[1]}"
         own = cpython_tags(self.python, platforms=platforms)
         pure = compatible_tags(self.python, interpreter, platforms)
-        return frozenset(str(tag) for tags in (own, pure) for tag in tags)
+        ordered = dict.fromkeys(str(tag) for tags in (own, pure) for tag in tags)
+        return {tag: at for at, tag in enumerate(ordered)}
 
     def _platforms(self) -> Iterator[str]:
         major, newest = self.manylinux
@@ -86,28 +88,32 @@ class Target:
                 yield f"{legacy}_{self.machine}"
 
     @cached_property
-    def _answers(self) -> dict[tuple[str, str, str], bool]:
+    def _answers(self) -> dict[tuple[str, str, str], int | None]:
         # Thousands of wheels share a few hundred triples: this keeps large locks cheap.
         return {}
 
     def accepts(self, wheel: str) -> bool:
         """Whether a wheel of this file name loads in the runtime (PEP 425 tags, PEP 600)."""
+        return self.rank(wheel) is not None
+
+    def rank(self, wheel: str) -> int | None:
+        """How specific the wheel is for the runtime; the least is chosen. None: not for it."""
         parts = wheel.rsplit("-", 3)
         if len(parts) != 4 or not wheel.endswith(".whl"):
-            return False
+            return None
         key = parts[1], parts[2], parts[3]
-        known = self._answers.get(key)
-        if known is None:
-            known = self._answers[key] = self._accepts(*key)
-        return known
+        if key not in self._answers:
+            self._answers[key] = self._rank(*key)
+        return self._answers[key]
 
-    def _accepts(self, python: str, abi: str, platform: str) -> bool:
-        return any(
-            f"{one_python}-{one_abi}-{one_platform}" in self._tags
+    def _rank(self, python: str, abi: str, platform: str) -> int | None:
+        places = (
+            self._tags.get(f"{one_python}-{one_abi}-{one_platform}")
             for one_python in python.split(".")
             for one_abi in abi.split(".")
             for one_platform in platform.removesuffix(".whl").split(".")
         )
+        return min((at for at in places if at is not None), default=None)
 
 
 def choose_python(

@@ -83,10 +83,10 @@ def _strip(root: Path, paths: Sequence[str], stripper: Callable[[], Stripper]) -
     """Strip files; gives by path what RECORD is to say of those that became smaller."""
     rows: dict[str, str] = {}
     for path, content in stripper().strip([root / path for path in paths]):
-        aside = path.with_name(f"{path.name}.stripped")
-        aside.write_bytes(content)
-        aside.chmod(stat.S_IMODE(path.stat().st_mode))
-        aside.replace(path)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        path.unlink()
+        path.write_bytes(content)
+        path.chmod(mode)
         digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
         rows[path.relative_to(root).as_posix()] = f"sha256={digest},{len(content)}"
     return rows

@@ -69,7 +69,7 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
     trial = Trial(
         python=find_python(target, tools.uv, tools.environ),
         tmp_bytes=tmp_bytes,
-        network=manifest.deferred is not None,
+        network=manifest.deferred is not None or any(one.wheels for one in manifest.groups),
     )
     with (
         tempfile.TemporaryDirectory(prefix="overflow-", ignore_cleanup_errors=True) as work,
@@ -86,6 +86,8 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
 def _damaged(bundle: Path, manifest: Manifest) -> str:
     """The first archive that is damaged or missing; lazy ones too, which a start may not need."""
     for group in manifest.groups:
+        if group.wheels:  # it has no archive: it is fetched
+            continue
         try:
             with (bundle / PACKED_FOLDER / group.name).open("rb") as stream:
                 digest = hashlib.sha256()

@@ -73,6 +73,7 @@ _FUNCTION: Mapping[str, Shape] = {
     "interface": "function|wsgi|asgi|auto",
     "ephemeral_storage_mb": (TMP_DEFAULT_MB, TMP_MAXIMUM_MB),
     "memory_mb": (MEMORY_BASE_MB, MEMORY_MAXIMUM_MB),
+    "installer": "(uv|builtin)?",
 }
 _ROW: Mapping[str, Shape] = {
     **dict.fromkeys(("name", "version", "reason", "note"), ANY),

@@ -36,15 +36,27 @@ class Deferred(NamedTuple):
     """Public indexes beside uv's default one."""
 
 
+class Wheel(NamedTuple):
+    """A wheel that is fetched by its URL alone, and checked by its hash."""
+
+    url: str
+    sha256: str
+    """In hexadecimal digits."""
+    size: int
+    """Bytes of the file; 0 where the lock does not say."""
+
+
 class Group(NamedTuple):
-    """Distributions that are carried compressed and unpacked into one folder of their own."""
+    """Distributions with a folder of their own in /tmp, unpacked or fetched together."""
 
     name: str
-    """Its archive in PACKED_FOLDER, and its folder below the overflow folder."""
+    """Its folder below the overflow folder, and its archive in PACKED_FOLDER if it has one."""
     size: int
     """Bytes it takes in /tmp."""
     sha256: str
-    """Of the archive, in hexadecimal digits."""
+    """In hexadecimal digits: of the archive, or of the wheels' hashes."""
+    wheels: tuple[Wheel, ...] = ()
+    """What is fetched; a group without any is carried as an archive."""
     provides: Mapping[str, str] | None = None
     """None: put into place at cold start. Otherwise at the first import of one of these names:
     `package`, `module` or `namespace` by dotted name (runtime/lazy.py)."""
@@ -83,7 +95,7 @@ def from_json(text: str) -> Manifest:
         raise ValueError(f"manifest.json has schema {schema!r}, this runtime reads {SCHEMA}")
     deferred = content.pop("deferred", None)
     try:
-        groups = tuple(Group(**one) for one in content.pop("groups", ()))
+        groups = tuple(_group(one) for one in content.pop("groups", ()))
         return Manifest(deferred=_deferred(deferred), groups=groups, **content)
     except TypeError as error:
         raise ValueError(f"manifest.json is not one of this runtime's: {error}") from error
@@ -95,9 +107,16 @@ def _deferred(content: dict[str, Any] | None) -> Deferred | None:
     return Deferred(**{**content, "indexes": tuple(content.get("indexes", ()))})
 
 
+def _group(content: dict[str, Any]) -> Group:
+    wheels = tuple(Wheel(**one) for one in content.get("wheels", ()))
+    return Group(**{**content, "wheels": wheels})
+
+
 def _group_content(group: Group) -> dict[str, Any]:
     """Without what is as it is for most groups: a manifest counts against the limit too."""
     content: dict[str, Any] = {"name": group.name, "size": group.size, "sha256": group.sha256}
+    if group.wheels:
+        content["wheels"] = [one._asdict() for one in group.wheels]
     if group.provides is not None:
         content["provides"] = dict(group.provides)
     return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 VERSION = "3.12"
+NOISE = {"noise/__init__.py": "", "noise/types.pyi": "x: int\n" * 500}
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +43,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
     folder = tmp_path_factory.mktemp("index")
     make_wheel(folder, "alpha", requires=["beta"], files={"alpha/__init__.py": "x = 1\n" * 5000})
     make_wheel(folder, "beta", files={"beta/__init__.py": "", "beta/data.txt": "b" * 9000})
+    noise = random.Random(1).randbytes(400_000)
+    make_wheel(folder, "noise", files={**NOISE, "noise/data.bin": noise})
     make_wheel(folder, "gamma", "1.0")
     make_wheel(folder, "scripted", entry_points="[console_scripts]\nscripted = scripted:main\n")
     make_wheel(folder, "gamma", "2.0")

@@ -9,12 +9,14 @@ import pytest
 
 from overflow.limits import MARGIN, MIB
 from tests.integration.test_pack import CACHED, INSTALLING, wide
+from tests.support.projects import make_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.integration.conftest import Built
+    from tests.support.index import LocalIndex
     from tests.support.lambda_api import LambdaRun
     from tests.support.projects import ProjectFolder
 
@@ -94,6 +96,94 @@ def test_up_to_the_threshold_nothing_overflows_for_want_of_room_for_bytecode(
     assert built.report["outcome"] == "fits"
     assert set(built.placements.values()) == {"vendored"}
     assert built.report["sizes"]["bytecode_bytes"] <= 1000
+
+
+ROOMY = (*TIGHT[:-1], "0.4")
+"""Enough for all but the one that is 0.4 MB of noise."""
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> ProjectFolder:
+    """What no compressing makes fit."""
+    return make_project(tmp_path / "noisy", "alpha", "noise", app=APP)
+
+
+def test_what_fits_in_no_other_way_is_fetched_and_said(
+    build: Callable[..., Built], noisy: ProjectFolder
+) -> None:
+    """Beside what is vendored; counted as it is once installed, to the byte of the bundle."""
+    built = build(noisy, *ROOMY)
+    report = built.report
+    assert built.placements == {"alpha": "vendored", "beta": "vendored", "noise": "deferred"}
+    assert report["function"]["installer"] == "builtin"
+    size = {row["name"]: row["bytes"] for row in report["distributions"]}["noise"]
+    assert size > 400_000 + 3_500, "it comes whole"
+    assert "noise" not in json.dumps(report["trim"]), "so nothing of it was left out"
+    (warning,) = report["warnings"]
+    assert warning.startswith("the function needs the network: noise (0.4 MB) is fetched")
+    assert "--no-network" in warning
+    notes = {row["name"]: row["note"] for row in report["distributions"]}
+    assert notes["noise"] == "fetched on first import"
+    (group,) = groups(built)
+    assert group["provides"] == {"noise": "package"}
+    assert group["wheels"][0]["url"].endswith("/noise-1.0-py3-none-any.whl")
+    assert not (built.bundle / "_uv").exists()
+    on_disk = sum((built.bundle / path).stat().st_size for path in built.files())
+    assert on_disk == report["sizes"]["bundle_bytes"] <= 0.4 * MIB - MARGIN
+
+
+@pytest.mark.parametrize("option", ["--no-network", "--no-runtime-install"])
+def test_nothing_is_fetched_where_that_is_not_wanted(
+    build: Callable[..., Built], noisy: ProjectFolder, option: str
+) -> None:
+    built = build(noisy, *ROOMY, option, exit_code=3)
+    assert "deferred" not in built.placements.values()
+
+
+def test_only_auto_fetches_what_it_need_not(
+    build: Callable[..., Built], noisy: ProjectFolder
+) -> None:
+    build(noisy, "--strategy", "pack", *ROOMY[2:], exit_code=3)
+
+
+@pytest.mark.pypi
+@pytest.mark.parametrize("lazy", [True, False], ids=["lazy", "at start"])
+def test_what_is_fetched_under_the_real_client(
+    start: Callable[..., LambdaRun],
+    build: Callable[..., Built],
+    noisy: ProjectFolder,
+    *,
+    lazy: bool,
+) -> None:
+    bundle = build(noisy, *ROOMY, *(() if lazy else ("--no-lazy",))).bundle
+    event = {"import": ["alpha", "noise"]}
+    cold = start(bundle, [event, event])
+    assert cold.init_error is None, cold.log
+    assert (INSTALLING in cold.log) is not lazy
+    assert ("Installed 2-noise on first import in " in cold.log) is lazy
+    assert "/_vc_deps_overflow/2-noise/noise/" in cold.responses[0]["noise"]
+    assert cold.responses[0]["noise version"] == "1.0"
+    warm = start(bundle, [event])
+    assert warm.responses[0] == cold.responses[0] == cold.responses[1]
+    assert "on first import" not in warm.log
+
+
+@pytest.mark.pypi
+def test_an_index_that_is_away_is_told_where_it_is_needed_first(
+    start: Callable[..., LambdaRun],
+    build: Callable[..., Built],
+    noisy: ProjectFolder,
+    index: LocalIndex,
+) -> None:
+    """Not as an ImportError, which apps expect; and the next try may have it."""
+    bundle = build(noisy, *ROOMY).bundle
+    index.fail = True
+    run = start(bundle, [{"import": ["alpha"]}, {"import": ["noise"]}])
+    assert "alpha" in run.responses[0]
+    assert "InstallError" in run.log
+    assert "noise-1.0-py3-none-any.whl could not be fetched" in run.log
+    index.fail = False
+    assert "noise" in start(bundle, [{"import": ["noise"]}]).responses[0]
 
 
 @pytest.mark.pypi

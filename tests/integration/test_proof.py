@@ -350,14 +350,32 @@ class TestVerify:
         assert "`GLIBC_2.999' not found" in result.err
         assert "(beta 1.0)" in result.err
 
+    @pytest.mark.parametrize("installer", ["uv", "builtin"])
     def test_what_is_deferred_is_fetched(
-        self, overflow: Callable[..., Result], build: Callable[..., Built], project: ProjectFolder
+        self,
+        overflow: Callable[..., Result],
+        build: Callable[..., Built],
+        project: ProjectFolder,
+        installer: str,
     ) -> None:
         project.write("app.py", "import alpha, beta" + HANDLER)
-        built = build(project, *DEFER, "--threshold-mb", "0.01")
+        built = build(project, *DEFER, "--threshold-mb", "0.01", "--installer", installer)
         said = json.loads(overflow("verify", built.folder, "--json").out)
         assert said["proof"]["finding"] == "proven"
         assert said["proof"]["seconds"]["install"] > 0
+
+    def test_a_small_tmp_is_too_small(
+        self, overflow: Callable[..., Result], build: Callable[..., Built], tmp_path: Path
+    ) -> None:
+        project = wide(tmp_path)
+        project.write("app.py", "import big" + HANDLER)
+        limits = ("--threshold-mb", "0.25", "--limit-mb", "0.25")
+        bundle = build(project, *AUTO, *limits).bundle
+        assert overflow("verify", bundle).exit_code == 0
+        result = overflow("verify", bundle, "--tmp-mb", "0.1")
+        assert result.exit_code == 5
+        assert "give the function more ephemeral storage" in result.err
+        assert overflow("verify", bundle, "--tmp-mb", "x").exit_code == 2
 
     def test_another_machines_is_refused(
         self, overflow: Callable[..., Result], bundle: Path, monkeypatch: pytest.MonkeyPatch

@@ -163,7 +163,6 @@ def a_strip(folder: Path, script: str) -> Stripper:
         'head -c 1000 "$5" > "$4"',
         'head -c "$(($(wc -c < "$5") - 60000))" "$5" > "$4"',
         'sed "s/PyInit/PyExit/" "$0.real" > "$4"',
-        "kill -9 $$",
     ],
 )
 def test_strip_is_checked_and_not_trusted(script: str, tmp_path: Path) -> None:
@@ -173,6 +172,18 @@ def test_strip_is_checked_and_not_trusted(script: str, tmp_path: Path) -> None:
     assert list(stripper.strip([tmp_path / "fat.so"])) == []
     (entry,) = (tmp_path / "cache" / KIND).iterdir()
     assert entry.stat().st_size <= 4, "that it is to stay is known from then on"
+
+
+def test_where_strip_is_cut_off_it_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overflow.stripping.SECONDS", 0.2)
+    (tmp_path / "strip.real").write_bytes(REAL)
+    (tmp_path / "fat.so").write_bytes(FAT)
+    assert list(a_strip(tmp_path, 'cp "$0.real" "$4"; sleep 60').strip([tmp_path / "fat.so"])) == []
+    monkeypatch.undo()
+    again = a_strip(tmp_path, 'cp "$0.real" "$4"')
+    assert [content for _, content in again.strip([tmp_path / "fat.so"])] == [REAL]
 
 
 def test_what_is_smaller_and_loads_alike_is_taken(tmp_path: Path) -> None:

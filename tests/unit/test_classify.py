@@ -18,7 +18,7 @@ from overflow.classify import (
     public_indexes,
 )
 from overflow.errors import InputFault
-from overflow.lockfile import SOURCE_KINDS, Source
+from overflow.lockfile import SOURCE_KINDS, LockedWheel, Source
 from tests.unit.builders import HASH, distribution, lock, package, target, wheel
 
 if TYPE_CHECKING:
@@ -170,6 +170,47 @@ def test_hashes_are_those_of_loadable_wheels_sorted_and_once() -> None:
         wheel("alpha-1.0.tar.gz", "2" * 64),
     ]
     assert verdict(package(wheels=wheels)).hashes == ("b" * 64, "c" * 64)
+
+
+def located(filename: str, sha256: str | None = HASH) -> LockedWheel:
+    return LockedWheel(filename=filename, sha256=sha256, url=f"https://files.example/{filename}")
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["a-1-py3-none-any.whl", "a-1-cp312-cp312-manylinux_2_17_x86_64.whl"], 1),
+        (["a-1-cp39-abi3-manylinux_2_17_x86_64.whl", "a-1-py3-none-any.whl"], 0),
+        (
+            [
+                "a-1-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+                "a-1-cp312-cp312-manylinux_2_28_x86_64.whl",
+                "a-1-cp312-cp312-manylinux_2_38_x86_64.whl",
+                "a-1-cp312-cp312-manylinux_2_28_aarch64.whl",
+            ],
+            1,
+        ),
+        (["a-1-1-py3-none-any.whl", "a-1-10b-py3-none-any.whl", "a-1-py3-none-any.whl"], 1),
+        (["a-1-py3-none-any.whl", "a-1-py2.py3-none-any.whl"], 0),
+    ],
+    ids=["platform", "abi3", "newest that loads", "build number", "first of equals"],
+)
+def test_wheel_is_the_most_specific_one(names: list[str], chosen: int) -> None:
+    """As uv chooses; whatever the order in the lock."""
+    wheels = [located(name) for name in names]
+    found = verdict(package(wheels=wheels)).wheel
+    assert found == wheels[chosen]
+    if "py2.py3" not in names[-1]:
+        assert verdict(package(wheels=wheels[::-1])).wheel == wheels[chosen]
+
+
+def test_no_wheel_where_the_one_that_is_installed_has_no_url() -> None:
+    """Another would be other files; and one without a hash is none."""
+    best = "alpha-1.0-cp312-cp312-manylinux_2_17_x86_64.whl"
+    other = located("alpha-1.0-py3-none-any.whl")
+    assert verdict(package(wheels=[wheel(best), other])).wheel is None
+    assert verdict(package(wheels=[located(best, None), other])).wheel == other
+    assert verdict(package(wheels=[wheel(best), other])).is_public
 
 
 def test_forked_lock_on_one_index_takes_the_hashes_of_both() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from overflow.errors import InputFault
 from overflow.inputs import Inputs, read_inputs
+from overflow.installer import InstalledBy
 from overflow.limits import megabytes
 from overflow.options import OPTIONS
 from overflow.plan import Strategy
@@ -36,12 +37,14 @@ def test_defaults() -> None:
         project=Path.cwd(),
         output=None,
         strategy=Strategy.AUTO,
+        installer=InstalledBy.UV,
         limits=read().limits,
         runtime_install=True,
         start_record=True,
         lazy=True,
         verify=True,
         trim=Level.SAFE,
+        network=True,
         handler=None,
         python=None,
         architecture="x86_64",
@@ -72,6 +75,7 @@ ONE = [
     ("python", "OVERFLOW_PYTHON", "3.12"),
     ("architecture", "OVERFLOW_ARCHITECTURE", "arm64"),
     ("strategy", "OVERFLOW_STRATEGY", "defer"),
+    ("installer", "OVERFLOW_INSTALLER", "builtin"),
     ("trim", "OVERFLOW_TRIM", "safe"),
 ]
 

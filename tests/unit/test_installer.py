@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from overflow.classify import PYPI
-from overflow.generated import Generated, generate
+from overflow.generated import FETCHING, Generated, fetching_size, generate
 from overflow.installer import ARM64, ARM64_MUSL, UV_VERSION, X86_64, Installer, installer_for
 from overflow.resources import adapter_files, runtime_files, templates_folder
-from overflow.runtime.manifest import from_json
-from tests.unit.builders import distribution, handler, public, target
+from overflow.runtime.manifest import Group, Wheel, from_json
+from tests.unit.builders import HASH, distribution, handler, public, target
 
 if TYPE_CHECKING:
     from overflow.handler import Handler
@@ -102,12 +102,27 @@ def test_build_is_another_for_another_target_or_uv(monkeypatch: pytest.MonkeyPat
 
 
 def test_runtime_package_is_carried_as_it_is() -> None:
-    found = generated().files
-    for path in (ROOT / "overflow" / "runtime").glob("*.py"):
-        assert found[f"_overflow/{path.name}"] == path.read_bytes()
-    assert set(runtime_files()) == {
-        path.name for path in (ROOT / "overflow" / "runtime").glob("*.py")
+    """What fetches is only carried where something is fetched, and counted so."""
+    sources = {
+        f"_overflow/{path.name}": path.read_bytes()
+        for path in (ROOT / "overflow" / "runtime").glob("*.py")
     }
+    wheel = Wheel(url="https://files.example/a.whl", sha256=HASH, size=1)
+    packed = Group(name="0-a", size=1, sha256=HASH)
+    of = {
+        group: generate(
+            target=target(), handler=handler(), deferred=(), verdicts={}, groups=(group,)
+        )
+        for group in (packed, packed._replace(wheels=(wheel,)))
+    }
+    less, more = of.values()
+    assert sources.items() <= more.files.items()
+    assert {name for name in sources if name not in less.files} == {
+        f"_overflow/{name}" for name in FETCHING
+    }
+    manifests = [len(one.files["_overflow/manifest.json"]) for one in (less, more)]
+    assert more.size - less.size == fetching_size() + manifests[1] - manifests[0]
+    assert {f"_overflow/{name}" for name in runtime_files()} == sources.keys()
 
 
 @pytest.mark.parametrize("name", ["app:handler", "src.app:make.app", "ünïcode:naïve"])

@@ -21,13 +21,14 @@ from overflow.project import parse_toml
 from tests.unit.builders import HASH, lock_toml, package
 from tests.unit.builders import lock as lock_of
 
+WHEEL = "https://files.example/a/alpha-1.0-py3-none-any.whl"
 ALPHA = f"""
 name = "alpha"
 version = "1.0"
 source = {{ registry = "https://pypi.org/simple" }}
 sdist = {{ url = "https://files.example/alpha-1.0.tar.gz", hash = "sha256:{HASH}", size = 7 }}
 wheels = [
-    {{ url = "https://files.example/a/alpha-1.0-py3-none-any.whl", hash = "sha256:{HASH}" }},
+    {{ url = "{WHEEL}", hash = "sha256:{HASH}", size = 7 }},
     {{ path = "wheels/alpha-1.0-cp312-none-any.whl" }},
     {{ filename = "alpha-1.0-cp313-none-any.whl", hash = "md5:1234" }},
 ]
@@ -51,11 +52,46 @@ def test_what_uv_writes() -> None:
             version="1.0",
             source=Source(kind="registry", location="https://pypi.org/simple"),
             wheels=(
-                LockedWheel(filename="alpha-1.0-py3-none-any.whl", sha256=HASH),
+                LockedWheel(
+                    filename="alpha-1.0-py3-none-any.whl",
+                    sha256=HASH,
+                    url=WHEEL,
+                    size=7,
+                ),
                 LockedWheel(filename="alpha-1.0-cp312-none-any.whl", sha256=None),
                 LockedWheel(filename="alpha-1.0-cp313-none-any.whl", sha256=None),
             ),
         ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "url"),
+    [
+        (
+            "https://a.example:8/x/alpha-1.0-py3-none-any.whl?k=1#h=2",
+            "https://a.example:8/x/alpha-1.0-py3-none-any.whl?k=1",
+        ),
+        (
+            "http://[::1]:80/alpha-1.0-py3-none-any.whl",
+            "http://[::1]:80/alpha-1.0-py3-none-any.whl",
+        ),
+        ("https://user:pass@a.example/alpha-1.0-py3-none-any.whl", None),
+        ("file:///alpha-1.0-py3-none-any.whl", None),
+        (
+            "https://a.example/\\n/alpha-1.0-py3-none-any.whl",
+            "https://a.example/\\n/alpha-1.0-py3-none-any.whl",
+        ),
+        ("https://a.example/\n/alpha-1.0-py3-none-any.whl", None),
+        ("https://a.example/é/alpha-1.0-py3-none-any.whl", None),
+        ("https:/alpha-1.0-py3-none-any.whl", None),
+    ],
+)
+def test_only_what_can_be_fetched_plainly_is_a_url(written: str, url: str | None) -> None:
+    entry = {"name": "alpha", "wheels": [{"url": written, "size": -1}]}
+    (found,) = parse_lock({"version": 1, "package": [entry]}).packages
+    assert found.wheels == (
+        LockedWheel(filename="alpha-1.0-py3-none-any.whl", sha256=None, url=url, size=0),
     )
 
 

@@ -95,6 +95,7 @@ def test_what_imports_nothing(source: str) -> None:
         ("here + '/tests/data.csv'", {"pkg/tests", "pkg/io/tests"}),
         ('root / "stats" / "_tests"', {"pkg/stats/_tests"}),
         ("open('stats/_tests/x')", {"pkg/stats/_tests"}),
+        ("'tests'", {"pkg/tests", "pkg/io/tests"}),
         ('files("other") / "test"', {"other/test"}),
         ("join(root, 'io', 'tests')", {"pkg/tests", "pkg/io/tests", "other/io/tests"}),
         ('"# tests"', set()),

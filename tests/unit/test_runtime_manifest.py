@@ -12,6 +12,7 @@ from overflow.runtime.manifest import (
     Deferred,
     Group,
     Manifest,
+    Wheel,
     from_json,
     to_json,
 )
@@ -30,7 +31,16 @@ PACKED = Manifest(
     python="3.12",
     handler="app:handler",
     interface="function",
-    groups=(Group(name="0-alpha", size=5, sha256="0" * 64),),
+    groups=(
+        Group(name="0-alpha", size=5, sha256="0" * 64),
+        Group(
+            name="1-beta",
+            size=5,
+            sha256="0" * 64,
+            wheels=(Wheel(url="https://files.example/b.whl", sha256="1" * 64, size=3),),
+            provides={"beta": "package"},
+        ),
+    ),
 )
 
 

@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from overflow.limits import megabytes
 from overflow.summary import BUDGET, failure_to_markdown, percent, snippet, to_markdown
+from overflow.trim import Cut, Level, Trimmed
 from tests.unit.builders import limits, plan_of
 from tests.unit.reports import (
     HOSTILE,
@@ -183,3 +184,14 @@ def test_percent() -> None:
         "0.0 %",
         "100.0 %",
     ]
+
+
+def test_of_what_was_trimmed_the_largest_are_listed() -> None:
+    cuts = tuple(Cut(name=f"d{at}", kind="tests", files=1, size=1024) for at in range(103))
+    shown = to_markdown(replace(fits(), trimmed=Trimmed(level=Level.SAFE, cuts=cuts)))
+    assert "| **All** | 103 | **0.1 MB** |" in shown
+    assert "| d99 | tests | 1 | 1.0 KB |" in shown
+    assert "| d100 |" not in shown
+    assert "| … and 3 more |  |  | 3.0 KB |" in shown
+    hostile = Trimmed(level=Level.SAFE, cuts=(Cut(name="<b>|`", kind="tests", files=1, size=1),))
+    assert "<b>" not in to_markdown(replace(fits(), trimmed=hostile))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,7 +17,10 @@ from overflow.trimming import trim
 from tests.unit.builders import NO_CACHE, install, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from overflow.stripping import Stripper
 
 TESTED = {
     "alpha/__init__.py": "import alpha.core",
@@ -253,3 +256,40 @@ def test_what_was_found_is_known_the_next_time(
     monkeypatch.setattr(trimming, "PROGRAMS", trimming.PROGRAMS[:-1])
     again()
     assert len(asked) == 4
+
+
+class Halver:
+    """Stands in for a Stripper: what it is given becomes half as long."""
+
+    def strip(self, paths: Sequence[Path]) -> Iterator[tuple[Path, bytes]]:
+        for path in paths:
+            if content := path.read_bytes():
+                yield path, content[: len(content) // 2]
+
+
+def test_stripped_files_are_new_ones_with_the_old_mode(site: Path) -> None:
+    files = dict.fromkeys(("alpha/a.so", "alpha/b.so.1", "alpha/signed.so"), "12345678")
+    install(site, "alpha", files={**files, "alpha/signed.so.sig": "", "alpha/a.pyi": "x"})
+    install(site, "app", files={"app.so": "1234"})
+    write(site, {"stray.so": "1234"})
+    (site / "alpha/a.so").chmod(0o751)
+    os.link(site / "alpha/a.so", site.parent / "cached")
+    found, what = trim(
+        measure(site),
+        project=project(site),
+        own="app",
+        cache=NO_CACHE,
+        stripper=lambda: cast("Stripper", Halver()),
+    )
+    assert found == measure(site)
+    assert what.level is Level.AGGRESSIVE
+    assert {(cut.name, cut.kind, cut.files, cut.size) for cut in what.cuts} == {
+        ("alpha", "symbols", 2, 8),
+        ("alpha", "type stubs", 1, 1),
+    }
+    assert (site / "alpha/a.so").read_bytes() == b"1234"
+    assert (site / "alpha/a.so").stat().st_mode & 0o777 == 0o751
+    assert "alpha/a.so" in found.tree.executable
+    assert (site.parent / "cached").read_bytes() == b"12345678"
+    row = "alpha/a.so,sha256=A6xnQhbz4Vx2HuGl4lXwZ5U2I8iziLRFnhP5eNfIRvQ,4"
+    assert row in (site / "alpha-1.0.dist-info/RECORD").read_text("utf-8").splitlines()

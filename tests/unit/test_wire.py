@@ -59,6 +59,7 @@ FUNCTIONS = st.builds(
     interface=st.sampled_from(["function", "wsgi", "asgi", "auto"]),
     ephemeral_storage_mb=st.integers(min_value=512, max_value=10_240),
     memory_mb=st.integers(min_value=128, max_value=10_240),
+    installer=st.sampled_from(["", "uv", "builtin"]),
 )
 SECONDS = st.integers(min_value=0, max_value=10**6).map(lambda number: number / 1000)
 PREDICTIONS = st.builds(

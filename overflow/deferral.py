@@ -1,0 +1,65 @@
+"""Deferral: the decision of strategy `defer`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from overflow.decision import Decision, Question
+from overflow.generated import Generated, generate
+from overflow.grouping import group
+from overflow.installer import InstalledBy
+from overflow.plan import decide
+from overflow.wheels import by_url, fetched
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from overflow.classify import Verdict
+    from overflow.measure import Distribution
+
+
+def answer(
+    question: Question,
+    distributions: Sequence[Distribution],
+    verdicts: Mapping[str, Verdict],
+    search_folders: Callable[[Distribution], frozenset[str]],
+) -> Decision:
+    """Decide; search_folders: where a distribution's shared objects look for others.
+
+    uv installs public distributions into one folder, so only private ones are asked that.
+    """
+    is_builtin = question.installed_by is InstalledBy.BUILTIN
+    verdicts = by_url(verdicts) if is_builtin else verdicts
+
+    def searched(distribution: Distribution) -> frozenset[str]:
+        if verdicts[distribution.name].is_public and not is_builtin:
+            return frozenset()
+        return search_folders(distribution)
+
+    groups = group(distributions, searched)
+    sizes = {one.name: one.size for one in distributions}
+
+    def generated(names: Collection[str]) -> Generated:
+        return generate(
+            target=question.target,
+            handler=question.handler,
+            deferred=[one for one in distributions if one.name in names and not is_builtin],
+            verdicts=verdicts,
+            groups=fetched(groups, names, sizes, verdicts) if is_builtin else (),
+        )
+
+    plan = decide(
+        distributions,
+        verdicts=verdicts,
+        groups=groups,
+        project_size=question.project_size,
+        support_of=lambda names: generated(names).size,
+        limits=question.limits,
+        strategy=question.strategy,
+        runtime_install=question.runtime_install,
+    )
+    return Decision(
+        plan=replace(plan, installed_by=question.installed_by),
+        generated=generated({place.name for place in plan.deferred}),
+    )

@@ -1,0 +1,161 @@
+"""Fetching: which groups `auto` leaves to an index, and has fetched at cold start.
+
+Nothing of them is in the bundle, so that others need not be packed; but a function then depends on
+an index. So it must be worth it, or be the only way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from overflow.costs import FETCH, IDLE, WORTH, fetching
+from overflow.generated import fetching_size
+from overflow.grouping import folder_name
+from overflow.optimum import Option
+from overflow.packing import FETCHED, PACKED, choose_of, settle, ways_of
+from overflow.runtime.manifest import VENDOR_FOLDER
+from overflow.wheels import by_url, fetched_group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from overflow.appraisal import Appraisal
+    from overflow.classify import Verdict
+    from overflow.packing import Choice
+    from overflow.runtime.manifest import Group as RuntimeGroup
+
+LONGEST_WHEEL = 160
+"""At most so many bytes of the manifest are a wheel's, beside its URL."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What leaves the bundle, by exact sizes."""
+
+    packed: Choice
+    fetched: Choice = frozenset()
+    groups: tuple[RuntimeGroup, ...] = ()
+    """Those that are fetched, for the manifest."""
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """What fetching takes at start-up, and then for what the code asks for."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes in /tmp by distribution that is fetched."""
+
+    @property
+    def leaving(self) -> Choice:
+        """Both."""
+        return self.packed | self.fetched
+
+
+def choose(
+    scales: Appraisal,
+    verdicts: Mapping[str, Verdict],
+    sizes: Mapping[str, int],
+    *,
+    room: int,
+    tmp: int,
+) -> Chosen | None:
+    """What leaves, so that the rest fits into `room`; None where all that may is too little.
+
+    sizes: bytes by distribution as it is installed, of those that may be fetched. room, tmp: bytes.
+    """
+    packed = settle(scales, room, tmp=tmp)
+    fetching = Fetching(scales=scales, verdicts=verdicts, sizes=sizes)
+    better = fetching.better(room - fetching_size(), tmp, packed)
+    return better or (None if packed is None else Chosen(packed=packed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetching:
+    """The groups of an appraisal that can be fetched by their wheels' URLs."""
+
+    scales: Appraisal
+    verdicts: Mapping[str, Verdict]
+    sizes: Mapping[str, int]
+    """Bytes by distribution, as it is installed."""
+
+    def better(self, room: int, tmp: int, settled: Choice | None) -> Chosen | None:
+        """A choice that is worth it to depend on an index for; None: there is none.
+
+        room, tmp: bytes. settled: what is packed where nothing is fetched; None: that is too much.
+        """
+        if settled is not None and self._packing(settled) < WORTH:
+            return None
+        while self._options:
+            ways = ways_of(self.scales.loads())
+            for at, option in self._options.items():
+                ways[at].append((FETCHED, option))
+            found = choose_of(ways, room, tmp=tmp)
+            if found is None:
+                return None
+            packed, fetched = _those(found, PACKED), _those(found, FETCHED)
+            if self.scales.weigh(packed):
+                continue
+            if settled is not None and self._gain(settled, packed, fetched) < WORTH:
+                return None
+            names = [name for at in fetched for name in self.scales.groups[at]]
+            return Chosen(
+                packed=packed,
+                fetched=fetched,
+                groups=tuple(self._groups[at] for at in sorted(fetched)),
+                seconds=self._seconds(fetched),
+                sizes={name: self.sizes[name] for name in names},
+            )
+        return None
+
+    def _seconds(self, fetched: Choice) -> tuple[float, float]:
+        scales = self.scales
+        eager = [at for at in sorted(fetched) if scales.provided[at] is None]
+        asked = [at for at in sorted(fetched - set(eager)) if scales.is_imported(at)]
+        start, later = sum(map(self._fetching, eager)), sum(map(self._fetching, asked))
+        # What is needed for the first of them is paid once.
+        return start + FETCH * bool(eager), later + FETCH * (bool(asked) and not eager)
+
+    def _gain(self, settled: Choice, packed: Choice, fetched: Choice) -> float:
+        """Seconds that a start takes less if something is fetched."""
+        now = self._packing(packed) + sum(self._options[at].seconds for at in sorted(fetched))
+        now += FETCH * any(self._seconds(fetched))
+        return self._packing(settled) - now
+
+    def _packing(self, packed: Choice) -> float:
+        loads = self.scales.loads()
+        return sum(loads[at].seconds for at in sorted(packed))
+
+    @cached_property
+    def _groups(self) -> dict[int, RuntimeGroup]:
+        known, scales = by_url(self.verdicts), self.scales
+        return {
+            at: fetched_group(
+                folder_name(at, group), sorted(group), self.sizes, known, scales.provided[at]
+            )
+            for at, group in enumerate(scales.groups)
+            if all(known[name].can_leave and name in self.sizes for name in group)
+        }
+
+    @cached_property
+    def _options(self) -> dict[int, Option]:
+        return {at: self._option(at, group) for at, group in self._groups.items()}
+
+    def _option(self, at: int, group: RuntimeGroup) -> Option:
+        scales = self.scales
+        wanted = scales.recording.all
+        modules = (wanted[f"{VENDOR_FOLDER}/{path}"] for path in scales.modules(at))
+        # It comes without bytecode.
+        seconds = self._fetching(at) + sum(one.compile for one in modules)
+        waits = scales.provided[at] is not None and not scales.is_imported(at)
+        return Option(
+            room=scales.entry(at) + sum(len(one.url) + LONGEST_WHEEL for one in group.wheels),
+            tmp=group.size,
+            seconds=seconds * IDLE if waits else seconds,
+        )
+
+    def _fetching(self, at: int) -> float:
+        group, names = self._groups[at], self.scales.groups[at]
+        files = sum(len(self.scales.measurement.by_name[name].files) for name in names)
+        return fetching([one.size for one in group.wheels], group.size, files)
+
+
+def _those(found: Sequence[int], way: int) -> Choice:
+    return frozenset(at for at, one in enumerate(found) if one == way)
