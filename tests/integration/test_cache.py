@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Built
     from tests.support.index import LocalIndex
 
-KINDS = {"bytecode", "code", "excess", "pieces", "recordings"}
+KINDS = {"bytecode", "code", "excess", "pieces", "proofs", "recordings"}
 IMPORTS = "import alpha\n\ndef handler(event, context): pass\n"
 
 
