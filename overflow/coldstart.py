@@ -48,6 +48,19 @@ def line(report: Report) -> str:
     return "\n".join(said)
 
 
+def brief(head: Report, base: Report | None) -> str:
+    """The same for a pull request, whose base was planned and not started."""
+    prediction, cold = head.prediction, head.proof.cold if head.proof else None
+    before = base.prediction if base else None
+    parts = []
+    if prediction is not None:
+        was = f" (base: {_seconds(before.seconds)})" if before else ""
+        parts.append(f"{_seconds(prediction.seconds)} predicted{was}")
+    if cold is not None:
+        parts.append(f"{_seconds(cold.total)} measured without Lambda's client")
+    return f"**Cold start:** {', '.join(parts)}; on one CPU" if parts else ""
+
+
 def _predicted(prediction: Prediction, report: Report) -> str:
     parts = f"{_seconds(prediction.seconds)} predicted on one CPU"
     if prediction.later:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from overflow.coldstart import brief
 from overflow.comparison import Change, KnownBase
 from overflow.limits import in_megabytes
 from overflow.markdown import code, fitting, link, markdown, row, table, tidy
@@ -89,7 +90,7 @@ def failure_to_comment(failure: Failure, post: Post) -> str:
 
 
 def _frame(comparison: Comparison, post: Post) -> dict[str, str]:
-    head = comparison.head
+    head, base = comparison.head, comparison.base
     function = head.function
     context = [markdown(head.project, SHORT), *_target(function)]
     context += [markdown(post.leg, SHORT)] if post.leg else []
@@ -101,6 +102,7 @@ def _frame(comparison: Comparison, post: Post) -> dict[str, str]:
         "title": title,
         "lead": f"{lead} ({markdown(head.bound_by)})",
         "size": _size(comparison),
+        "start": brief(head, base.report if isinstance(base, KnownBase) else None),
         "advice": _advice(comparison),
         "settings": _to_set(head),
         "footer": _footer(post, head),

@@ -22,6 +22,7 @@ from tests.unit.reports import (
     fits,
     hostile_report,
     overflows,
+    packed,
     report,
     too_large,
 )
@@ -64,6 +65,19 @@ def comment(head: Report, base: KnownBase | UnknownBase, post: Post = POST) -> s
 
 def test_golden_of_growth() -> None:
     assert_golden("growth.comment.md", comment(grown(), known(report(plan=plan_of(BEFORE)))))
+
+
+def test_cold_start_is_held_against_the_base() -> None:
+    head, quick = packed(), packed().prediction
+    assert quick is not None
+    base = replace(head, prediction=replace(quick, install=0.0), proof=None)
+    measured = f", {head.proof.cold.total:.2f} s measured" if head.proof and head.proof.cold else ""
+    assert measured
+    said = f"**Cold start:** 1.50 s predicted (base: 0.90 s){measured} without Lambda's client;"
+    assert said in comment(head, known(base))
+    alone = comment(head, UnknownBase(reason="none"))
+    assert f"**Cold start:** 1.50 s predicted{measured}" in alone
+    assert "Cold start" not in comment(fits(), known(fits()))
 
 
 def test_golden_of_no_change() -> None:
