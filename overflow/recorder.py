@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from overflow.watch import Watch
 
+CLIENTS = ("decimal", "json", "logging", "traceback")
+"""What Lambda's client has imported by then (awslambdaric): these, and all that they import."""
+
 
 class Recorder:
     """One start, and what it has imported so far."""
@@ -57,6 +60,8 @@ class Recorder:
             paths.extend(root, [self._wanted["site"]])
             handler.load(self._wanted["handler"], self._wanted["interface"])
 
+        for name in CLIENTS:
+            importlib.import_module(name)
         self._watch.begin()
         try:
             self._watch.timed(start)
