@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from overflow.bytecode import TASK, Compiled, Compiler, cached_name
-from overflow.costs import IDLE, unpacking
+from overflow.costs import AT_ONCE, IDLE, unpacking
 from overflow.crate import Crate, Item, write_crate
 from overflow.grouping import LONGEST_NAME, folder_name
 from overflow.measure import UNOWNED
@@ -111,7 +111,8 @@ class Appraisal:
         lazy = [at for at in choice if self.provided[at] is not None]
         later = [at for at in lazy if self.is_imported(at)]
         start, on_import = choice - set(lazy), later
-        return sum(map(self._unpacking, sorted(start))), sum(map(self._unpacking, on_import))
+        at_start = AT_ONCE * bool(start) + sum(map(self._unpacking, sorted(start)))
+        return at_start, sum(map(self._unpacking, on_import))
 
     def compiled(self, choice: Choice) -> set[str]:
         """The modules that are packed with their bytecode, by the recording's names."""
@@ -192,6 +193,7 @@ class Appraisal:
             unpacked=self._unpacked(at),
             movable=self.can_pack and UNOWNED not in self.groups[at],
             seconds=seconds * IDLE if waits else seconds,
+            at_once=self.provided[at] is None,
         )
 
     def _unpacked(self, at: int) -> int:

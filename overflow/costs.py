@@ -14,6 +14,13 @@ compressed 0.3 (examples/flask, one CPU, tmpfs, 2026; docs/performance.md)."""
 UNPACK_FILE = 11e-6
 """Seconds for each file that is unpacked (the same)."""
 
+UNPACK_GROUP = 0.5e-3
+"""Seconds for each group: its folder, marker and place on sys.path (sixteen made-up groups)."""
+
+AT_ONCE = 0.01
+"""Seconds for the first group that is put into place at the start: its lock, and what is imported
+for that (the same)."""
+
 CLIENT = 0.115
 """Seconds until Python and Lambda's client, awslambdaric, have come to the bundle: its start with a
 handler that imports nothing (median of 9, one CPU; `python -m benchmarks predict`)."""
@@ -50,8 +57,8 @@ seldom, but not never. So such distributions leave first, and stay where there i
 
 
 def unpacking(size: int, files: int) -> float:
-    """Seconds to unpack so many bytes in so many files, on one CPU of 1,769 MB of memory."""
-    return size * UNPACK_BYTE + files * UNPACK_FILE
+    """Seconds to unpack a group of so many bytes and files, on one CPU of 1,769 MB of memory."""
+    return UNPACK_GROUP + size * UNPACK_BYTE + files * UNPACK_FILE
 
 
 def installing(size: int) -> float:

@@ -84,10 +84,11 @@ class Fetching:
         if settled is not None and self._packing(settled) < WORTH:
             return None
         while self._options:
-            ways = ways_of(self.scales.loads())
+            loads = self.scales.loads()
+            ways = ways_of(loads)
             for at, option in self._options.items():
                 ways[at].append((FETCHED, option))
-            found = choose_of(ways, room, tmp=tmp)
+            found = choose_of(ways, loads, room, tmp=tmp)
             if found is None:
                 return None
             packed, fetched = _those(found, PACKED), _those(found, FETCHED)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from overflow.costs import AT_ONCE
 from overflow.limits import in_megabytes
 from overflow.optimum import Option, optimum
 from overflow.plan import TURN_ON, Outcome, Plan, Where, remedies, within_tmp
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 UNBOUNDED = 1 << 62
 
@@ -35,6 +34,8 @@ class Load:
     """Whether it may be packed at all."""
     seconds: float
     """What packing it adds to a cold start (costs.py)."""
+    at_once: bool = False
+    """Whether it is put into place at the start, and not on first import."""
 
     @property
     def saving(self) -> int:
@@ -75,7 +76,7 @@ def choose(loads: Sequence[Load], room: int, *, tmp: int) -> Choice | None:
     tmp: bytes of /tmp. Where that is what is too little, the choice is made without heeding it:
     /tmp can be made larger, and the plan says so.
     """
-    found = choose_of(ways_of(loads), room, tmp=tmp)
+    found = choose_of(ways_of(loads), loads, room, tmp=tmp)
     return None if found is None else frozenset(i for i, way in enumerate(found) if way == PACKED)
 
 
@@ -92,15 +93,42 @@ def ways_of(loads: Sequence[Load]) -> list[list[tuple[int, Option]]]:
     ]
 
 
-def choose_of(
-    ways: Sequence[Sequence[tuple[int, Option]]], room: int, *, tmp: int
-) -> list[int] | None:
+Ways = Sequence[Sequence[tuple[int, Option]]]
+"""Of each group, how it can be placed and what that takes."""
+
+
+def choose_of(ways: Ways, loads: Sequence[Load], room: int, *, tmp: int) -> list[int] | None:
     """The way for each group, so that all keep `room` and the start takes least (see choose)."""
-    options = [[option for _, option in each] for each in ways]
-    found = optimum(options, room=room, tmp=tmp) or optimum(options, room=room, tmp=UNBOUNDED)
+    found = _best(ways, loads, room, tmp) or _best(ways, loads, room, UNBOUNDED)
+    return None if found is None else [way for way, _ in found]
+
+
+def _best(
+    ways: Ways, loads: Sequence[Load], room: int, tmp: int
+) -> list[tuple[int, Option]] | None:
+    """The first group that is put into place at the start costs AT_ONCE beside its own seconds.
+
+    So the best choice without any such group may be better than the best of all.
+    """
+    found = _least(ways, room, tmp)
     if found is None:
         return None
-    return [each[at][0] for each, at in zip(ways, found, strict=True)]
+    pairs = zip(loads, found, strict=True)
+    if not any(load.at_once and way != VENDORED for load, (way, _) in pairs):
+        return found
+    staying = [each[:1] if load.at_once else each for load, each in zip(loads, ways, strict=True)]
+    calm = _least(staying, room, tmp)
+    is_better = calm is not None and _seconds(calm) <= _seconds(found) + AT_ONCE
+    return calm if is_better else found
+
+
+def _least(ways: Ways, room: int, tmp: int) -> list[tuple[int, Option]] | None:
+    found = optimum([[option for _, option in each] for each in ways], room=room, tmp=tmp)
+    return None if found is None else [each[at] for each, at in zip(ways, found, strict=True)]
+
+
+def _seconds(found: Sequence[tuple[int, Option]]) -> float:
+    return sum(option.seconds for _, option in found)
 
 
 def packed_plan(plan: Plan) -> Plan:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overflow.costs import AT_ONCE
 from overflow.limits import megabytes
 from overflow.packing import Choice, Load, choose, everything, packed_plan, settle
 from overflow.plan import TURN_ON, Outcome, Strategy, Where
@@ -34,6 +35,7 @@ LOADS = st.lists(
         unpacked=st.integers(0, 60),
         movable=st.booleans(),
         seconds=st.integers(0, 60).map(lambda one: one / 1e3),
+        at_once=st.booleans(),
     ),
     max_size=8,
 )
@@ -49,12 +51,17 @@ def unpacked(loads: Sequence[Load], choice: Choice) -> int:
     return sum(loads[at].unpacked for at in choice)
 
 
+def seconds(loads: Sequence[Load], choice: Choice) -> float:
+    first = AT_ONCE * any(loads[at].at_once for at in choice)
+    return first + sum(loads[at].seconds for at in choice)
+
+
 def best(loads: Sequence[Load], room: int, tmp: int) -> float | None:
     """Brute force: the least seconds."""
     able = sorted(everything(loads))
     every = (frozenset(some) for n in range(len(able) + 1) for some in combinations(able, n))
     costs = [
-        sum(loads[at].seconds for at in some)
+        seconds(loads, some)
         for some in every
         if taken(loads, some) <= room and unpacked(loads, some) <= tmp
     ]
@@ -72,7 +79,7 @@ def test_choice_is_that_of_brute_force(loads: list[Load], room: int, tmp: int) -
     if choice is not None:
         assert taken(loads, choice) <= room
         assert unpacked(loads, choice) <= tmp
-        assert sum(loads[at].seconds for at in choice) == pytest.approx(expected)
+        assert seconds(loads, choice) == pytest.approx(expected)
         assert choice <= everything(loads)
 
 
@@ -112,6 +119,14 @@ class Estimates:
         before = list(self.known)
         self.known = [self.exact[at] if at in choice else one for at, one in enumerate(self.known)]
         return before != self.known
+
+
+@pytest.mark.parametrize(("more", "leaving"), [(0.5, 0), (0.009, 1), (0.0, 1)])
+def test_the_first_at_the_start_costs_more(more: float, leaving: int) -> None:
+    """What comes on first import only is worth some seconds more."""
+    at_once = replace(load(60, 10, seconds=0.001), at_once=True)
+    later = load(60, 10, seconds=0.001 + more)
+    assert choose([at_once, later], 80, tmp=AMPLE) == frozenset({leaving})
 
 
 def test_choice_is_settled_by_exact_sizes() -> None:
