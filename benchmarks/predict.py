@@ -12,18 +12,22 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.app import APPS, TRIVIAL
-from benchmarks.scene import NoBundle, build, empty_tmp, one_cpu, scene, start
+from benchmarks.scene import NoBundle, Task, build, empty_tmp, one_cpu, scene, start
 from benchmarks.table import Bound, Outcome, table
+from overflow.costs import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from benchmarks.scene import Scene, Task
+    from benchmarks.scene import Scene
 
 OFF = 0.15
 """Bound: the difference between predicted and measured, of the measured seconds."""
 
 OPTIONS = ("--strategy", "auto")
+
+NOTHING = "nothing"
+"""Measured beside the apps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +49,8 @@ class Prediction:
 def benchmark(runs: int, say: Callable[[str], None], apps: Sequence[str] = ()) -> Outcome:
     """Build each app (of all), and start them in turns after one that is not counted."""
     with scene() as place:
-        tasks = dict(_built(place, apps or tuple(APPS), say))
-        measured: dict[str, list[float]] = {name: [] for name in apps or APPS}
+        tasks = {NOTHING: _nothing(place), **dict(_built(place, apps or tuple(APPS), say))}
+        measured: dict[str, list[float]] = {name: [] for name in (NOTHING, *(apps or APPS))}
         with one_cpu():
             for turn in range(runs + 1):
                 for name, task in tasks.items():
@@ -56,7 +60,7 @@ def benchmark(runs: int, say: Callable[[str], None], apps: Sequence[str] = ()) -
                     say(f"{turn} of {runs}: {name}: {seconds}")
                     measured[name] += [seconds] if turn else []
     found = {
-        name: Prediction(predicted=_predicted(tasks.get(name)), measured=tuple(seconds))
+        name: Prediction(predicted=_predicted(name, tasks.get(name)), measured=tuple(seconds))
         for name, seconds in measured.items()
     }
     return Outcome(text=_text(found), bounds=_bounds(found), numbers=_numbers(found))
@@ -73,7 +77,18 @@ def _built(
             say(f"{name}: {why}")
 
 
-def _predicted(task: Task | None) -> float | None:
+def _nothing(place: Scene) -> Task:
+    """A function that imports nothing: what Python and Lambda's client take (costs.py)."""
+    folder = place.top / "nothing" / "task"
+    folder.mkdir(parents=True)
+    answer = "def handler(event, context):\n    return {'statusCode': 200, 'body': ''}\n"
+    (folder / "nothing.py").write_text(answer, encoding="utf-8")
+    return Task(bundle=folder, handler="nothing.handler")
+
+
+def _predicted(name: str, task: Task | None) -> float | None:
+    if name == NOTHING:
+        return CLIENT
     prediction = (task.report.get("prediction") if task else None) or {}
     seconds: float | None = prediction.get("seconds")
     return seconds
