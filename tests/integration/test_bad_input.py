@@ -284,7 +284,7 @@ def test_a_bug_of_ours_is_told_from_a_fault(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("::error::oops")
 
-    monkeypatch.setattr("overflow.pipeline.measure", broken)
+    monkeypatch.setattr("overflow.preparation.measure", broken)
     options = ("--output", tmp_path / "output", "--python", VERSION)
     result = overflow("build", project.path, *options)
     assert result.exit_code == 1
