@@ -161,21 +161,16 @@ class Appraisal:
         return found
 
     def _rest(self, choice: Choice) -> list[tuple[int, str]]:
-        """Vendored modules, in the order in which bytecode of them is of use.
-
-        Of what start-up imports, that which saves the most seconds for each byte is first.
-        """
+        """Vendored modules, in the order in which bytecode of them is of use."""
         staying = (at for at in range(len(self.groups)) if at not in choice)
         listed = [(at, path) for at in staying for path in self._python_files(at)]
         start, wanted = self.recording.start, self.recording.all
         imported = {at for at in range(len(self.groups)) if self.is_imported(at)}
-        sizes = self.measurement.tree.sizes
 
-        def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, float, str]:
+        def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, str]:
             at, path = one
             name = f"{VENDOR_FOLDER}/{path}"
-            saved = wanted[name].compile / (sizes[path] + 1) if name in wanted else 0.0
-            return name not in start, name not in wanted, at not in imported, -saved, path
+            return name not in start, name not in wanted, at not in imported, path
 
         return sorted(listed, key=usefulness)
 

@@ -15,7 +15,7 @@ from overflow.generated import fetching_size
 from overflow.grouping import folder_name
 from overflow.optimum import Option
 from overflow.packing import FETCHED, PACKED, choose_of, settle, ways_of
-from overflow.runtime.manifest import VENDOR_FOLDER
+from overflow.startup import COMPILING
 from overflow.wheels import by_url, fetched_group
 
 if TYPE_CHECKING:
@@ -141,10 +141,9 @@ class Fetching:
 
     def _option(self, at: int, group: RuntimeGroup) -> Option:
         scales = self.scales
-        wanted = scales.recording.all
-        modules = (wanted[f"{VENDOR_FOLDER}/{path}"] for path in scales.modules(at))
-        # It comes without bytecode.
-        seconds = self._fetching(at) + sum(one.compile for one in modules)
+        # It comes without bytecode. Recorded seconds are others each time, and bundles must not be.
+        source = sum(scales.measurement.tree.sizes[path] for path in scales.modules(at))
+        seconds = self._fetching(at) + source * COMPILING
         waits = scales.provided[at] is not None and not scales.is_imported(at)
         return Option(
             room=scales.entry(at) + sum(len(one.url) + LONGEST_WHEEL for one in group.wheels),

@@ -18,7 +18,7 @@ from overflow.fetching import Chosen, Fetching, choose
 from overflow.generated import fetching_size
 from overflow.lockfile import LockedWheel
 from overflow.packing import FETCHED, PACKED, Load, everything
-from overflow.startup import Recording, Seconds
+from overflow.startup import COMPILING, Recording, Seconds
 from tests.unit.builders import HASH, distribution, private, public
 
 if TYPE_CHECKING:
@@ -50,11 +50,12 @@ class Scales:
     @property
     def measurement(self) -> Any:
         found = {f"n{at}": distribution(f"n{at}", files=["x.py"]) for at in range(len(self.known))}
-        return SimpleNamespace(by_name=found)
+        size = round(self.compile / COMPILING)
+        return SimpleNamespace(by_name=found, tree=SimpleNamespace(sizes={"x.py": size}))
 
     @property
     def recording(self) -> Recording:
-        return Recording(start={"_vendor/x.py": Seconds(execute=0.0, compile=self.compile)})
+        return Recording(start={"_vendor/x.py": Seconds(execute=0.0, compile=1000.0)})
 
     def loads(self) -> Sequence[Load]:
         return self.known
