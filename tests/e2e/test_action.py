@@ -89,7 +89,8 @@ def test_pull_request_of_the_example(
     check_no_secret(outcome)
     check_golden("example.summary.md", outcome.job().summary)
     check_golden("example.comment.md", outcome.comment())
-    (warning,) = outcome.job().annotations
+    warning, through_s3 = outcome.job().annotations
+    assert "through S3" in through_s3.message
     assert (warning.level, warning.properties["file"]) == ("warning", "pyproject.toml")
 
 

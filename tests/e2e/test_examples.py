@@ -163,7 +163,7 @@ def test_large_is_three_times_the_limit_and_starts(
     command = ["build", str(EXAMPLES / "large"), "--output", str(output)]
     assert main([*command, "--handler", "app:app"]) == 0
     found = report(output)
-    assert found["sizes"]["installed_bytes"] >= 700 * 1024 * 1024
+    assert found["sizes"]["installed_bytes"] >= 700_000_000
     task = unzipped(output)
     asked = [http_api_v2("/api/deps-check"), http_api_v2("/api/forecast")]
     run = run_bundle(task, asked, python=python, ric=ric)
