@@ -78,9 +78,10 @@ class Compiler:
         return digest.hexdigest()
 
     def _version(self) -> str:
-        """What the Python says of itself, patch and compiler included."""
+        """What the Python says of itself, patch and compiler included, and our own program."""
         if not self._identity:
-            self._identity.append(self._python("-c", "import sys; print(sys.version)"))
+            said = self._python("-c", "import sys; print(sys.version)")
+            self._identity.append(said + COMPILER.read_text(encoding="utf-8"))
         return self._identity[0]
 
     def _run(self, sources: Mapping[str, Path]) -> dict[str, bytes]:

@@ -119,6 +119,20 @@ class TestBuild:
         assert built.report["bound_by"].endswith("and nothing may be packed")
 
 
+SETS = """
+class Sets:
+    def one(self, key):
+        return key in {"FIRST_OF_TWO", "SECOND_OF_TWO"}
+
+    def other(self, key):
+        if key not in {"ANOTHER_FIRST_OF_TWO", "ANOTHER_SECOND_OF_TWO"}:
+            yield 1
+        elif key in {"FIRST_OF_TWO", "SECOND_OF_TWO"}:
+            yield 2
+"""
+"""Python 3.12 makes one constant of the sets that are alike, or two if their strings are new."""
+
+
 @pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13"])
 def test_bytecode_does_not_depend_on_the_order(version: str, tmp_path: Path) -> None:
     """Marshal writes which objects are shared, so what was compiled before could show."""
@@ -126,6 +140,9 @@ def test_bytecode_does_not_depend_on_the_order(version: str, tmp_path: Path) -> 
     python = target_python(version)
     library = python.parents[1] / f"lib/python{version}"
     sources = {f"/var/task/{name}": library / name for name in names}
+    for name in ("sets.py", "zets.py"):
+        sources[f"/var/task/{name}"] = tmp_path / name
+        (tmp_path / name).write_text(SETS + f"{name[0]} = 1\n")
     results = []
     for number, order in enumerate((list(sources), list(sources)[::-1])):
         cache = Cache(folder=tmp_path / str(number))
