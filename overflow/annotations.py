@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from overflow.commands import command
 from overflow.limits import TMP_MAXIMUM_MB, in_megabytes, megabytes
 from overflow.markdown import cut, visible
-from overflow.plan import Outcome
+from overflow.plan import Outcome, Strategy
 from overflow.report import Failure, Place
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def _causes(report: Report) -> tuple[list[Row], int]:
     sizes, limits = report.sizes, report.limits
     deferred = [row for row in report.rows if row.is_deferred or row.is_packed]
     if report.outcome is Outcome.OVERFLOWS:
-        return deferred, sizes.content - min(limits.threshold, limits.limit)
+        # With the others, what leaves is chosen for the start's sake: the largest are the cause.
+        rows = deferred if report.strategy == Strategy.DEFER.value else list(report.rows)
+        return rows, sizes.content - min(limits.threshold, limits.limit)
     if sizes.bundle <= limits.limit:
         return deferred, sizes.overflow - megabytes(TMP_MAXIMUM_MB)
     # What could be deferred has been, so what is left in the bundle is too much.

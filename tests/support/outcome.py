@@ -109,6 +109,8 @@ def steady(text: str) -> str:
     text = re.sub(r"\b[0-9a-f]{20}\b", "KEY", text)
     text = re.sub(r"\b[0-9a-f]{7,40}\b", "COMMIT", text)
     text = re.sub(r"\b\d+\.\d\d s\b", "SECONDS", text)
+    # How it was started, and whether that was remembered, depends on where the build ran.
+    text = re.sub(r"(?m)^(Started in .*?\)?\.) Note: .*$", r"\1", text)
     text = re.sub(r"artifacts/\d+", "artifacts/ID", text)
     return re.sub(r"\b\d{1,3}(,\d{3})+(?= \|)", "BYTES", text)
 

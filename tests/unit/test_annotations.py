@@ -17,7 +17,7 @@ from overflow.annotations import (
     annotate,
     to_commands,
 )
-from overflow.limits import TMP_MAXIMUM_MB
+from overflow.limits import TMP_MAXIMUM_MB, megabytes
 from overflow.markdown import visible
 from overflow.plan import Outcome
 from overflow.report import Failure, Place, Report
@@ -66,9 +66,13 @@ def test_overflow_stands_on_the_largest_that_is_deferred() -> None:
     assert "S3" in found[2].message
 
 
-def test_where_a_packed_one_is() -> None:
-    found = annotate(packed(), project_path=".")
-    assert "is carried compressed (private: git source)" in found[0].message
+def test_the_largest_are_the_cause_whatever_is_packed() -> None:
+    large = packed()
+    largest = annotate(large, project_path=".")[0]
+    assert "alpha 1.0 takes 150.0 MB and is in the bundle" in largest.message
+    tight = replace(large, limits=replace(large.limits, threshold=megabytes(100)))
+    messages = [one.message for one in annotate(tight, project_path=".")]
+    assert any("beta 1.0 takes 140.0 MB and is carried compressed" in one for one in messages)
 
 
 def test_only_as_many_as_account_for_what_is_over() -> None:
