@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from overflow.measure import Distribution
 
 
+_NOWHERE = frozenset[str]()
+
+
 def answer(
     question: Question,
     distributions: Sequence[Distribution],
@@ -32,12 +35,8 @@ def answer(
     is_builtin = question.installed_by is InstalledBy.BUILTIN
     verdicts = by_url(verdicts) if is_builtin else verdicts
 
-    def searched(distribution: Distribution) -> frozenset[str]:
-        if verdicts[distribution.name].is_public and not is_builtin:
-            return frozenset()
-        return search_folders(distribution)
-
-    groups = group(distributions, searched)
+    uvs = {name for name, one in verdicts.items() if one.is_public and not is_builtin}
+    groups = group(distributions, lambda one: _NOWHERE if one.name in uvs else search_folders(one))
     sizes = {one.name: one.size for one in distributions}
 
     def generated(names: Collection[str]) -> Generated:

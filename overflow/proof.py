@@ -39,7 +39,7 @@ LAMBDAS_OWN = frozenset(
 
 DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
 OTHER_MACHINE = "this machine cannot start what is for {}"
-EARLIER = "so an earlier build found of the same bundle"
+EARLIER = "as measured by an earlier build of the same bundle"
 WITHOUT = "without isolation: {}"
 AS_BEFORE = "it stops where it did before bundling: {}"
 IN_ITS_OWN_CODE = "it stops in its own code, for want of a setting maybe: {}"

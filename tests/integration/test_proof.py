@@ -139,7 +139,7 @@ class TestBuild:
         assert second["seconds"] == first["seconds"]
         assert (first["note"], second["note"]) == (
             "",
-            "so an earlier build found of the same bundle",
+            "as measured by an earlier build of the same bundle",
         )
         project.write("app.py", "import alpha" + HANDLER)
         assert build(project, *DEFER).report["proof"]["note"] == ""
