@@ -114,6 +114,12 @@ def test_it_has_one_processor_as_in_lambda(app: App) -> None:
     assert found.problem == ""
 
 
+def test_what_lambdas_client_imports_is_there_before(app: App) -> None:
+    """So it counts for the client, and not for the app that imports it, too."""
+    found = app.record(app_of("import sys\nassert {'decimal', 'logging'} <= sys.modules.keys()"))
+    assert found.problem == ""
+
+
 def test_half_a_start_is_kept_and_the_rest_is_read(app: App) -> None:
     found = app.record(app_of("import two.slow, os\nos.environ['TABLE']\nimport one"))
     assert found.problem == "KeyError: 'TABLE'"

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from overflow.attempt import Attempt, Place, Trial, _environment, _lines
 from overflow.proof import Finding, Proof
-from overflow.proving import _kept, _proof, later
-from overflow.runtime.manifest import Manifest
+from overflow.proving import _kept, _proof, fetches, later, trial_of
+from overflow.runtime.manifest import Group, Manifest, Wheel
+from overflow.startup import Recording, Seconds
+from tests.unit.builders import plan_of
 
 MANIFEST = Manifest(build="x", python="3.12", handler="app:handler", interface="function")
 PLACE = Place(bundle=Path("/nowhere"), work=Path("/work"), isolated=True)
@@ -124,3 +126,22 @@ def test_no_secret_is_passed_on() -> None:
     found = _environment(PLACE, online, environ)
     assert found["UV_DEFAULT_INDEX"] == "http://index"
     assert "hush" not in found.values()
+
+
+def test_what_may_be_fetched_is_not_imported_in_a_build() -> None:
+    """There is no network: of a plan that defers, the start alone is tried."""
+    once = Seconds(execute=0.0, compile=0.0)
+    recording = Recording(start={"app.py": once}, demand={"_vendor/alpha/__init__.py": once})
+    whole, deferring = plan_of({"alpha": 1}), plan_of({"alpha": 300})
+    assert deferring.deferred
+    assert trial_of(recording, Path("/python"), whole).modules == ("alpha",)
+    assert trial_of(recording, Path("/python"), deferring).modules == ()
+
+
+def test_only_what_comes_at_once_is_fetched_by_a_start() -> None:
+    wheel = Wheel(url="https://files.example/a.whl", sha256="0" * 64, size=1)
+    manifest = Manifest(build="b", python="3.12", handler="app:handler", interface="function")
+    eager = Group(name="a", size=1, sha256="0" * 64, wheels=(wheel,))
+    assert fetches(manifest._replace(groups=(eager,)))
+    assert not fetches(manifest._replace(groups=(eager._replace(provides={"a": "module"}),)))
+    assert not fetches(manifest._replace(groups=(eager._replace(wheels=()),)))
