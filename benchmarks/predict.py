@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from benchmarks.app import APPS, TRIVIAL
 from benchmarks.scene import NoBundle, Task, build, empty_tmp, one_cpu, scene, start
 from benchmarks.table import Bound, Outcome, table
-from overflow.costs import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ OFF = 0.15
 OPTIONS = ("--strategy", "auto")
 
 NOTHING = "nothing"
-"""Measured beside the apps."""
+"""Measured beside the apps, and held to what their predictions say of Lambda's client alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +58,11 @@ def benchmark(runs: int, say: Callable[[str], None], apps: Sequence[str] = ()) -
                     empty_tmp(task)  # tmpfs is memory
                     say(f"{turn} of {runs}: {name}: {seconds}")
                     measured[name] += [seconds] if turn else []
+    predicted = {name: _said(task, "seconds") for name, task in tasks.items()}
+    clients = [seconds for task in tasks.values() if (seconds := _said(task, "client"))]
+    predicted[NOTHING] = median(clients) if clients else None
     found = {
-        name: Prediction(predicted=_predicted(name, tasks.get(name)), measured=tuple(seconds))
+        name: Prediction(predicted=predicted.get(name), measured=tuple(seconds))
         for name, seconds in measured.items()
     }
     return Outcome(text=_text(found), bounds=_bounds(found), numbers=_numbers(found))
@@ -78,7 +80,7 @@ def _built(
 
 
 def _nothing(place: Scene) -> Task:
-    """A function that imports nothing: what Python and Lambda's client take (costs.py)."""
+    """A function that imports nothing: what Python and Lambda's client take."""
     folder = place.top / "nothing" / "task"
     folder.mkdir(parents=True)
     answer = "def handler(event, context):\n    return {'statusCode': 200, 'body': ''}\n"
@@ -86,11 +88,10 @@ def _nothing(place: Scene) -> Task:
     return Task(bundle=folder, handler="nothing.handler")
 
 
-def _predicted(name: str, task: Task | None) -> float | None:
-    if name == NOTHING:
-        return CLIENT
-    prediction = (task.report.get("prediction") if task else None) or {}
-    seconds: float | None = prediction.get("seconds")
+def _said(task: Task, part: str) -> float | None:
+    """A part of what the report predicts; None where it predicts nothing."""
+    prediction = task.report.get("prediction") or {}
+    seconds: float | None = prediction.get(part)
     return seconds
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from overflow.costs import CLIENT, installing
+from overflow.costs import CLIENT, INTERPRETER, installing
 from overflow.packing import choose
 from overflow.plan import Strategy
 from overflow.report import Prediction
@@ -28,7 +28,8 @@ def forecast(
 
     fetching: seconds beside what is packed, at start-up and later.
     """
-    install, on_import = scales.unpacking(choice)
+    pace = _pace(scales.recording)
+    install, on_import = (seconds * pace for seconds in scales.unpacking(choice))
     start, later = fetching
     return _prediction(
         scales.recording, compiled, install=install + start, on_import=on_import + later
@@ -74,12 +75,17 @@ def _prediction(
 ) -> Prediction:
     start, demand = recording.start, recording.demand
     return Prediction(
-        client=CLIENT,
+        client=CLIENT * _pace(recording),
         install=install,
-        execute=recording.overhead + _executing(start),
+        execute=recording.seconds,
         compile=_compiling(start, compiled),
         later=on_import + _executing(demand) + _compiling(demand, compiled),
     )
+
+
+def _pace(recording: Recording) -> float:
+    """How much slower the machine of the recording was than that of the constants."""
+    return recording.interpreter / INTERPRETER
 
 
 def _executing(files: Mapping[str, Seconds]) -> float:

@@ -11,7 +11,8 @@ from overflow.handler import Handler, find_handler
 from overflow.limits import in_megabytes
 from overflow.measure import Measurement, measure
 from overflow.plan import Strategy
-from overflow.startup import Recording, Subject, read_start, record
+from overflow.rehearsal import record
+from overflow.startup import Recording, Subject, read_start
 from overflow.stripping import find_stripper
 from overflow.trim import NOTHING, Level, Trimmed
 from overflow.trimming import trim

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow import startup
+from overflow import rehearsal, startup
 from overflow.cache import Cache
 from overflow.handler import Handler
 from overflow.measure import measure
-from overflow.startup import Recording, Subject, record
+from overflow.rehearsal import AGAIN, record
+from overflow.startup import Recording, Subject
 from overflow.tree import read_tree
 from overflow.watch import unsealed
 from tests.support.pythons import target_python
@@ -91,6 +92,36 @@ def test_seconds_are_each_files_own(app: App) -> None:
     assert 0 < found.overhead < 0.3
 
 
+def times(app: App) -> str:
+    """An import that takes long the first time, as with files that no cache holds yet."""
+    count = app.folder / "count"
+    count.touch()
+    return f"""
+import time
+with open({str(count)!r}, "r+b") as stream:
+    is_first = not stream.read()
+    stream.write(b"x")
+time.sleep(0.3 * is_first)
+import one
+"""
+
+
+def test_short_start_is_rehearsed_again(app: App) -> None:
+    found = app.record(app_of(times(app)))
+    assert (app.folder / "count").read_text() == "x" * (1 + AGAIN)
+    assert found.start["app.py"].execute < 0.1
+    assert found.start["_vendor/two/slow.py"].execute >= 0.2
+    assert app.record({}, "cached") == found
+    assert 0.001 < found.interpreter < 1
+
+
+def test_long_start_is_not(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsal, "SHORT", 0.5)
+    found = app.record(app_of(times(app)))
+    assert (app.folder / "count").read_text() == "x"
+    assert found.start["app.py"].execute >= 0.3
+
+
 def test_compilation_is_apart(app: App) -> None:
     table = "x = [\n" + "".join(f"    ({n}, 'a{n}', f'{{{n}}}'),\n" for n in range(8000)) + "]\n"
     found = app.record({**app_of("import table"), "table.py": f"def f():\n    {table[:-2]}    ]\n"})
@@ -145,7 +176,7 @@ def test_what_ends_the_process_is_read(app: App) -> None:
 
 
 def test_a_start_without_end_is_cut_off(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "SECONDS", 1)
+    monkeypatch.setattr(rehearsal, "SECONDS", 1)
     found = app.record(app_of("import two.slow, time\ntime.sleep(60)"))
     assert found.problem == "it took over 1 s"
     assert found.start["_vendor/two/slow.py"].execute >= 0.2

@@ -9,7 +9,7 @@ import pytest
 
 from overflow.appraisal import Appraisal
 from overflow.bytecode import Compiled, Compiler
-from overflow.costs import AT_ONCE, CLIENT, installing, unpacking
+from overflow.costs import AT_ONCE, CLIENT, INTERPRETER, installing, unpacking
 from overflow.forecast import Terms, forecast, others
 from overflow.measure import measure
 from overflow.plan import Strategy
@@ -83,6 +83,16 @@ def test_what_is_lazy_and_asked_for_is_unpacked_later(scales: Appraisal) -> None
     at_once = forecast(replace(scales, lazy=False), EVERYTHING, compiled=RECORDING.all)
     assert at_once.later == 8
     assert at_once.install > alpha + beta > AT_ONCE
+
+
+def test_on_a_slower_machine_all_takes_longer(scales: Appraisal) -> None:
+    """What was recorded there has taken as long as it takes."""
+    slower = replace(scales, recording=replace(RECORDING, interpreter=2 * INTERPRETER))
+    usual, found = (forecast(one, EVERYTHING, RECORDING.all) for one in (scales, slower))
+    assert found.client == 2 * usual.client
+    assert found.install == 2 * usual.install
+    assert found.execute == usual.execute
+    assert found.later - 8 == pytest.approx(2 * (usual.later - 8))
 
 
 def test_strategies_where_nothing_overflows(scales: Appraisal) -> None:

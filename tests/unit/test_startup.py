@@ -12,6 +12,7 @@ from overflow import compiler, isolation, startup
 from overflow.bytecode import cached_name
 from overflow.handler import Handler
 from overflow.measure import measure
+from overflow.rehearsal import _heard, _shortest
 from overflow.startup import (
     COMPILING,
     EXECUTING,
@@ -19,7 +20,6 @@ from overflow.startup import (
     Recording,
     Seconds,
     Subject,
-    _heard,
     read_start,
 )
 from overflow.tree import read_tree
@@ -35,6 +35,7 @@ def said(**changes: Any) -> bytes:
         "start": {"app.py": [0.5, 0.25], "not-there.py": [1, 1]},
         "demand": {"_vendor/a/__init__.py": [0.125, 2]},
         "overhead": 0.75,
+        "interpreter": 0.0625,
         "unfinished": [],
         "failed": [],
         "problem": "",
@@ -64,8 +65,27 @@ def test_recording_has_seconds_of_the_start_and_of_the_rest(subject: Subject) ->
         start={"app.py": Seconds(execute=0.5, compile=0.25)},
         demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
         overhead=0.75,
+        interpreter=0.0625,
     )
+    assert found.seconds == 1.25
     assert found.all.keys() == {"app.py", "_vendor/a/__init__.py"}
+
+
+def test_shortest_of_several_rehearsals_counts(subject: Subject) -> None:
+    """As a whole, with what only the first has; the interpreter's start is one of its own."""
+    quick = said(start={"app.py": [0.125, 0.25]}, demand={}, overhead=0.5, interpreter=0.09375)
+    slow = said(demand={}, overhead=8, interpreter=0.03125)
+    other = said(start={"_vendor/b.py": [0, 0]}, overhead=0)
+    failed = said(start={"app.py": [0, 0]}, overhead=0, problem="busy")
+    found = _shortest(subject, b"\n".join([said(), quick, slow, other, failed, b"{}", b""]))
+    assert found == Recording(
+        start={"app.py": Seconds(execute=0.125, compile=0.25)},
+        demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
+        overhead=0.5,
+        interpreter=0.03125,
+    )
+    assert _shortest(subject, said()) == _heard(subject, said())
+    assert _shortest(subject, b"{}\n" + said()) is None
 
 
 def test_after_a_problem_the_rest_is_read(subject: Subject) -> None:
@@ -114,11 +134,12 @@ def test_reading_ends_in_time(subject: Subject, monkeypatch: pytest.MonkeyPatch)
         said(start={"app.py": [float("nan"), 1]}),
         said(overhead=-1),
         said(overhead=None),
+        said(interpreter="fast"),
         said(unfinished=1),
         said(failed=None),
         b"[" * 100_000,
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_damaged_record_is_none(subject: Subject, content: bytes) -> None:
     assert _heard(subject, content) is None
