@@ -59,7 +59,8 @@ def benchmark(runs: int, say: Callable[[str], None], apps: Sequence[str] = ()) -
                     say(f"{turn} of {runs}: {name}: {seconds}")
                     measured[name] += [seconds] if turn else []
     predicted = {name: _said(task, "seconds") for name, task in tasks.items()}
-    clients = [seconds for task in tasks.values() if (seconds := _said(task, "client"))]
+    said = (_said(task, "client") for task in tasks.values())
+    clients = [seconds for seconds in said if seconds is not None]
     predicted[NOTHING] = median(clients) if clients else None
     found = {
         name: Prediction(predicted=predicted.get(name), measured=tuple(seconds))

@@ -21,9 +21,9 @@ AT_ONCE = 0.01
 """Seconds for the first group that is put into place at the start: its lock, and what is imported
 for that (the same)."""
 
-CLIENT = 0.081
+CLIENT = 0.064
 """Seconds until Python and Lambda's client, awslambdaric, have come to the bundle: its start with a
-handler that imports nothing (`python -m benchmarks predict`), 2.4 times INTERPRETER."""
+handler that imports nothing takes 1.85 times INTERPRETER (`python -m benchmarks predict`)."""
 
 INTERPRETER = 0.034
 """Seconds of CPU until Python has started and imported what Lambda's client does of the standard
