@@ -15,6 +15,7 @@ from overflow.bytecode import TASK, Compiled, Compiler, cached_name
 from overflow.costs import AT_ONCE, IDLE, unpacking
 from overflow.crate import Crate, Item, write_crate
 from overflow.grouping import LONGEST_NAME, folder_name
+from overflow.identity import installed
 from overflow.measure import UNOWNED
 from overflow.packing import Choice, Load
 from overflow.provides import provides
@@ -67,7 +68,11 @@ class Appraisal:
     def loads(self) -> list[Load]:
         """What each group takes, by what is known."""
         if not self._estimates:
-            self._estimates.extend(estimates([self._sized(at) for at in range(len(self.groups))]))
+            sized = [self._sized(at) for at in range(len(self.groups))]
+            measurement = self.measurement
+            members = ((measurement.by_name[name] for name in sorted(one)) for one in self.groups)
+            known_as = [[installed(measurement, one) for one in each] for each in members]
+            self._estimates.extend(estimates(sized, known_as, self.cache))
         return [self._load(at) for at in range(len(self.groups))]
 
     def _sized(self, at: int) -> list[tuple[str, int]]:

@@ -20,7 +20,7 @@ def identity(project: Tree, measurement: Measurement, asked: object) -> str:
     """
     content = {
         "project": {path: _hash(project.root / path) for path in project.sizes},
-        "installed": [_installed(measurement, one) for one in measurement.distributions],
+        "installed": [installed(measurement, one) for one in measurement.distributions],
         "asked": asked,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -33,7 +33,8 @@ def binary_of(python: Path) -> object:
     return [str(binary), status.st_size, status.st_mtime_ns]
 
 
-def _installed(measurement: Measurement, one: Distribution) -> list[object]:
+def installed(measurement: Measurement, one: Distribution) -> list[object]:
+    """What a distribution is known by, for JSON."""
     records = [path for path in one.files if path.endswith(".dist-info/RECORD")]
     files = records if one.recorded and records else one.files
     hashes = {path: _hash(measurement.root / path) for path in files}

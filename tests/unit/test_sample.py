@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow import sample
+from overflow.cache import Cache
 from overflow.crate import Item, write_crate
 from overflow.sample import BLOCK, EVERY, WHOLE, estimates
 from tests.unit.builders import NO_CACHE, write
@@ -36,7 +37,7 @@ def test_near_what_a_crate_takes(tmp_path: Path, size: int) -> None:
     """Another text has another ratio of the levels: this one is 10 % off, the table's were 4 %."""
     contents = {"a.py": text(1, size // 4), "b.py": text(2, size // 2), "c.so": text(3, size // 4)}
     listed = files(tmp_path, contents)
-    (found,) = estimates([listed])
+    (found,) = estimates([listed], None, NO_CACHE)
     items = [Item(path=path, source=path, size=n, executable=False) for path, n in listed]
     made = write_crate(tmp_path / "crate", {"all": items}, NO_CACHE)
     assert 0.8 < found / made.size < 1.25
@@ -66,9 +67,20 @@ def test_blocks_are_those_of_all_contents_joined(
 
 
 def test_nothing_takes_nothing(tmp_path: Path) -> None:
-    assert estimates([[], files(tmp_path, {"empty": b""})]) == [0, 0]
+    assert estimates([[], files(tmp_path, {"empty": b""})], None, NO_CACHE) == [0, 0]
 
 
 def test_file_that_is_shorter_than_it_was(tmp_path: Path) -> None:
     ((path, _),) = files(tmp_path, {"a": b"x" * 100})
-    assert estimates([[(path, 10_000)]])[0] < 10_000
+    assert estimates([[(path, 10_000)]], None, NO_CACHE)[0] < 10_000
+
+
+def test_what_the_cache_knows_is_not_looked_at_again(tmp_path: Path) -> None:
+    cache = Cache(folder=tmp_path / "cache")
+    listed = files(tmp_path, {"a.py": text(1, 100_000)})
+    found = estimates([listed], ["a", 1], cache)
+    (tmp_path / "a.py").write_bytes(b"x" * 100_000)
+    assert estimates([listed], ["a", 1], cache) == found
+    changed = estimates([listed], ["a", 2], cache)
+    assert changed != found
+    assert estimates([listed, listed], ["a", 1], cache) == changed * 2, "of another number"
