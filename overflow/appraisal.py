@@ -180,9 +180,7 @@ class Appraisal:
         return sorted(listed, key=usefulness)
 
     def _load(self, at: int) -> Load:
-        tree = self.measurement.tree
-        size = sum(tree.sizes[path] for path in self._files(at))
-        bytecode = self._bytecode(at)
+        size, bytecode = self._sizes[at], self._bytecode(at)
         crate = self._crates.get(at)
         packed = crate.size if crate else self._estimates[at] + int(COMPRESSED * bytecode)
         seconds = self._unpacking(at)
@@ -197,9 +195,14 @@ class Appraisal:
         )
 
     def _unpacked(self, at: int) -> int:
-        crate, sizes = self._crates.get(at), self.measurement.tree.sizes
-        known = sum(sizes[path] for path in self._files(at))
-        return crate.unpacked if crate else known + self._bytecode(at)
+        crate = self._crates.get(at)
+        return crate.unpacked if crate else self._sizes[at] + self._bytecode(at)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """Bytes of each group's files."""
+        sizes = self.measurement.tree.sizes
+        return [sum(sizes[path] for path in self._files(at)) for at in range(len(self.groups))]
 
     def _bytecode(self, at: int) -> int:
         """Bytes of it, or about so many where none was made."""

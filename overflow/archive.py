@@ -16,7 +16,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING, TypeVar
 
 from zlib_ng import zlib_ng
@@ -83,7 +83,6 @@ class _Piece:
     data: bytes
     size: int
     crc: int
-    """Of the member up to here."""
     is_last: bool
 
 
@@ -157,17 +156,10 @@ def _kin(member: Member) -> tuple[bool, list[str]]:
 
 
 def _large(member: Member, cache: Cache) -> Iterator[Callable[[], list[_Piece]]]:
-    """Jobs for the pieces of a large file: read here, since the checksum runs from one on."""
-    crc = 0
-    with open(member.path, "rb") as stream:
-        data = stream.read(PIECE)
-        while True:
-            crc = zlib_ng.crc32(data, crc)
-            following = stream.read(PIECE)
-            yield partial(_deflate_part, member, data, crc, is_last=not following, cache=cache)
-            if not following:
-                break
-            data = following
+    """Jobs for the pieces of a large file."""
+    for start in range(0, member.size, PIECE):
+        is_last = start + PIECE >= member.size
+        yield partial(_deflate_part, member, start, is_last=is_last, cache=cache)
 
 
 def _deflate_batch(batch: list[Member], cache: Cache) -> list[_Piece]:
@@ -188,10 +180,13 @@ def _deflate_batch(batch: list[Member], cache: Cache) -> list[_Piece]:
     ]
 
 
-def _deflate_part(
-    member: Member, content: bytes, crc: int, *, is_last: bool, cache: Cache
-) -> list[_Piece]:
+def _deflate_part(member: Member, start: int, *, is_last: bool, cache: Cache) -> list[_Piece]:
+    """The last one goes to the end of the file, wherever that is."""
+    with open(member.path, "rb") as stream:
+        stream.seek(start)
+        content = stream.read(-1 if is_last else PIECE)
     data = content if member.stored else deflate_part(content, cache) + (END if is_last else b"")
+    crc = zlib_ng.crc32(content)
     return [_Piece(member=member, data=data, size=len(content), crc=crc, is_last=is_last)]
 
 
@@ -216,9 +211,7 @@ def _append(archive: zipfile.ZipFile, pieces: list[_Piece], date: Date) -> None:
         raise ValueError("the archive is closed")
     info = _header(pieces, date)
     info.header_offset = stream.tell()
-    stream.write(info.FileHeader())
-    for piece in pieces:
-        stream.write(piece.data)
+    stream.write(b"".join([info.FileHeader(), *(piece.data for piece in pieces)]))
     archive.filelist.append(info)
     archive.NameToInfo[info.filename] = info
     archive.start_dir = stream.tell()
@@ -233,5 +226,5 @@ def _header(pieces: list[_Piece], date: Date) -> zipfile.ZipInfo:
     info.external_attr = (0o100755 if last.member.executable else 0o100644) << 16
     info.file_size = sum(piece.size for piece in pieces)
     info.compress_size = sum(len(piece.data) for piece in pieces)
-    info.CRC = last.crc
+    info.CRC = reduce(lambda crc, one: zlib_ng.crc32_combine(crc, one.crc, one.size), pieces, 0)
     return info

@@ -12,10 +12,12 @@ import json
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from overflow.identity import binary_of
 from overflow.process import child_environment, run
 
 if TYPE_CHECKING:
@@ -57,7 +59,6 @@ class Compiler:
     python: Path
     environ: Mapping[str, str]
     cache: Cache
-    _identity: list[str] = field(default_factory=list)
 
     def compile(self, sources: Mapping[str, Path]) -> dict[str, Compiled]:
         """Bytecode by the path at run time, of sources by the same.
@@ -74,15 +75,13 @@ class Compiler:
 
     def _key(self, name: str, source: Path) -> str:
         digest = hashlib.sha256(source.read_bytes())
-        digest.update(f"\0{name}\0{self._version()}".encode())
+        digest.update(f"\0{name}\0{self._identity}".encode())
         return digest.hexdigest()
 
-    def _version(self) -> str:
-        """What the Python says of itself, patch and compiler included, and our own program."""
-        if not self._identity:
-            said = self._python("-c", "import sys; print(sys.version)")
-            self._identity.append(said + COMPILER.read_text(encoding="utf-8"))
-        return self._identity[0]
+    @cached_property
+    def _identity(self) -> str:
+        """Which Python compiles, and our own program."""
+        return json.dumps([binary_of(self.python), COMPILER.read_text(encoding="utf-8")])
 
     def _run(self, sources: Mapping[str, Path]) -> dict[str, bytes]:
         """What the compiler makes of each; nothing of what is no Python."""

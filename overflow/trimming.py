@@ -135,18 +135,19 @@ def _targets(tree: Tree) -> Iterator[str]:
 
 
 def _remove(root: Path, paths: Iterable[str]) -> None:
+    top = str(root)  # a Path for each of some thousand files takes longer than their removal
     folders: set[str] = set()
     for path in paths:
-        (root / path).unlink()
+        os.unlink(f"{top}/{path}")
         folders.add(path.rpartition("/")[0])
-    while folders := {folder for folder in folders if folder and _is_removed(root / folder)}:
+    while folders := {one for one in folders if one and _is_removed(f"{top}/{one}")}:
         folders = {folder.rpartition("/")[0] for folder in folders}
 
 
-def _is_removed(folder: Path) -> bool:
+def _is_removed(folder: str) -> bool:
     """Remove a folder where nothing is in it."""
     with suppress(OSError):
-        folder.rmdir()
+        os.rmdir(folder)
         return True
     return False
 
