@@ -11,11 +11,15 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.table import Bound, Outcome, table
+from overflow.costs import WHEEL, fetching, unpacking
 from overflow.limits import MIB
-from overflow.optimum import Option, optimum
+from overflow.optimum import Option
+from overflow.packing import FETCHED, Load, choose_of, ways_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from overflow.packing import Ways
 
 GROUPS, CASES = 500, 30
 
@@ -25,39 +29,76 @@ SECONDS = 0.3
 ROOM = 0.7
 """Of all bytes, what fits."""
 
-AMPLE = 1 << 40
-"""Bytes of /tmp that are never too few."""
+AMPLE, SCARCE = 1 << 40, 512 * MIB
+"""Bytes of /tmp that are never too few, and that often are."""
+
+KINDS = {
+    "vendored or packed": (False, AMPLE),
+    "the same, scarce /tmp": (False, SCARCE),
+    "or fetched": (True, AMPLE),
+    "the same three, scarce /tmp": (True, SCARCE),
+}
+"""Whether groups can be fetched, too, and bytes of /tmp."""
 
 
 def benchmark(runs: int, say: Callable[[str], None]) -> Outcome:
     """Each case `runs` times, of which the median counts."""
-    cases = [made_up(seed, GROUPS) for seed in range(CASES)]
-    done = [median(_seconds(case) for _ in range(runs)) for case in cases]
-    say(f"choice: {CASES} cases of {GROUPS} groups, {runs} times each")
-    values = (min(done), median(done), max(done))
-    row = (f"{GROUPS} groups", *(f"{one:.3f} s" for one in values))
+    done: dict[str, list[float]] = {}
+    for name, (can_fetch, tmp) in KINDS.items():
+        say(f"choice, {name}: {CASES} cases of {GROUPS} groups, {runs} times each")
+        cases = [made_up(seed, GROUPS) for seed in range(CASES)]
+        done[name] = [
+            median(_seconds(case, ways(case, can_fetch=can_fetch), tmp) for _ in range(runs))
+            for case in cases
+        ]
+    rows = [
+        (name, *(f"{one:.3f} s" for one in (min(each), median(each), max(each))))
+        for name, each in done.items()
+    ]
     return Outcome(
-        text=table((f"choice, {CASES} cases", "min", "median", "max"), [row]),
-        bounds=(Bound(what="the slowest choice", measured=max(done), at_most=SECONDS, unit=" s"),),
+        text=table((f"{GROUPS} groups, {CASES} cases", "min", "median", "max"), rows),
+        bounds=tuple(
+            Bound(what=f"{name}: the slowest", measured=max(each), at_most=SECONDS, unit=" s")
+            for name, each in done.items()
+        ),
         numbers={"seconds": done},
     )
 
 
-def made_up(seed: int, count: int) -> list[list[Option]]:
-    """Each group vendored or packed; the same for the same seed."""
+def made_up(seed: int, count: int) -> list[Load]:
+    """Groups that may be packed, the same for the same seed."""
     chance = random.Random(seed)
     groups = []
     for _ in range(count):
         size = int(min(150 * MIB, chance.lognormvariate(13.5, 1.8)))
-        seconds = size * 4e-9 * chance.uniform(0.9, 1.3) * (0.01 if chance.random() < 0.3 else 1)
+        is_lazy = chance.random() < 0.3
+        seconds = unpacking(size, size // 15_000) * (0.01 if is_lazy else 1)
         packed = int(size * chance.uniform(0.2, 0.45)) + 300
-        vendored = Option(room=size, tmp=0, seconds=0.0)
-        groups.append([vendored, Option(room=packed, tmp=size, seconds=seconds)])
+        groups.append(
+            Load(
+                vendored=size,
+                packed=packed,
+                unpacked=size,
+                movable=True,
+                seconds=seconds,
+                at_once=not is_lazy,
+            )
+        )
     return groups
 
 
-def _seconds(case: list[list[Option]]) -> float:
-    room = int(sum(each[0].room for each in case) * ROOM)
+def ways(groups: list[Load], *, can_fetch: bool) -> Ways:
+    """How each group can be placed."""
+    found = ways_of(groups)
+    for at, load in enumerate(groups if can_fetch else ()):
+        size, wheel = load.unpacked, int(load.unpacked * WHEEL)
+        seconds = fetching([wheel], size, size // 15_000) * (1 if load.at_once else 0.01)
+        found[at].append((FETCHED, Option(room=400, tmp=size, seconds=seconds)))
+    return found
+
+
+def _seconds(groups: list[Load], ways: Ways, tmp: int) -> float:
+    room = int(sum(load.vendored for load in groups) * ROOM)
     started = time.perf_counter()
-    optimum(case, room=room, tmp=AMPLE)
+    choose_of(ways, groups, room, tmp=tmp)
     return time.perf_counter() - started

@@ -31,9 +31,14 @@ CLOSE = 100 * ONE
 """Solutions are not looked for that are better by less: no start can be measured so finely, and
 among hundreds of small groups there are more of them than can be tried."""
 
-WORK = 60_000
-"""Groups looked at in all, times the problems they are in. Where that is not enough, the answer
-is the best that was found: numbers made to be hard get there."""
+WORK = 40_000
+"""Groups looked at in all, times the relaxations they are in. Where that is not enough, the answer
+is the best that was found: numbers made to be hard get there, and hundreds of groups with a /tmp
+that is scarce."""
+
+
+EXCHANGES = 32
+"""At most so many make a solution keep /tmp."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,9 +79,7 @@ def _cost(one: Option) -> int:
 def _solve(groups: Sequence[Sequence[Way]], room: int, tmp: int) -> tuple[int, ...] | None:
     search = _Search(room, tmp)
     pending = [[undominated(sorted(each)) for each in groups]]
-    for _ in range(WORK // (1 + len(groups))):
-        if not pending:
-            break
+    while pending and search.rounds * (1 + len(groups)) < WORK:
         pending += search.divide(pending.pop())
     return search.found
 
@@ -88,10 +91,13 @@ class _Search:
         self._room, self._tmp = room, tmp
         self._cost: int | None = None
         self.found: tuple[int, ...] | None = None
+        self.rounds = 0
+        """Relaxations that were solved, at any price of /tmp."""
 
     def divide(self, groups: list[list[Way]]) -> list[list[list[Way]]]:
         """Smaller problems, the most promising last; none where they cannot give a better one."""
         relaxed = relaxation(groups, self._room, self._tmp)
+        self.rounds += 1 if relaxed is None else relaxed.rounds
         if relaxed is None:
             return []
         bound = relaxed.cost + relaxed.tmp_price * (relaxed.tmp - self._tmp)
@@ -116,6 +122,7 @@ class _Search:
 
     def _consider(self, taken: list[Way], groups: Sequence[Sequence[Way]]) -> None:
         """Remember a solution, bettered by single exchanges, if it is the best."""
+        self._mend(taken, groups)
         room, tmp, cost = (sum(way[part] for way in taken) for part in range(3))
         if room > self._room or tmp > self._tmp:
             return
@@ -131,3 +138,25 @@ class _Search:
                     taken[at] = way
         if self._cost is None or cost < self._cost:
             self._cost, self.found = cost, tuple(way[3] for way in taken)
+
+    def _mend(self, taken: list[Way], groups: Sequence[Sequence[Way]]) -> None:
+        """Have a solution keep /tmp by single exchanges, those that cost least for a byte first.
+
+        Where /tmp is scarce, rounding alone seldom does.
+        """
+        room = sum(way[0] for way in taken)
+        for _ in range(EXCHANGES):
+            over = sum(way[1] for way in taken) - self._tmp
+            if over <= 0:
+                return
+            steps = [
+                ((way[2] - now[2]) / min(over, now[1] - way[1]), at, way)
+                for at, (each, now) in enumerate(zip(groups, taken, strict=True))
+                for way in each
+                if way[1] < now[1] and room - now[0] + way[0] <= self._room
+            ]
+            if not steps:
+                return
+            _, at, way = min(steps)
+            room += way[0] - taken[at][0]
+            taken[at] = way

@@ -10,7 +10,7 @@ Pisinger, Knapsack Problems, 2004, chapter 11.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +41,8 @@ class Relaxed:
     """Before rounding, without the prices."""
     split: int | None
     """The group of which an option is taken in part."""
+    rounds: int = 1
+    """How many prices of /tmp were tried."""
 
 
 def undominated(ways: Iterable[AnyWay]) -> list[AnyWay]:
@@ -75,13 +77,13 @@ def relaxation(ways: Sequence[Sequence[Way]], room: int, tmp: int) -> Relaxed | 
     high = _priced(ways, room, 1 + sum(max(cost for _, _, cost, _ in each) for each in ways))
     if high is None or high.tmp >= tmp + 1:
         return None
-    found = high
-    for _ in range(ROUNDS):
+    found = replace(high, rounds=2)
+    for rounds in range(3, 3 + ROUNDS):
         price = int((high.cost - low.cost) / (low.tmp - high.tmp))
         middle = _priced(ways, room, price)
         if middle is None or price in {low.tmp_price, high.tmp_price}:
             break
-        found = middle
+        found = replace(middle, rounds=rounds)
         if middle.tmp > tmp:
             low = middle
         else:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.choice import made_up
+from benchmarks.choice import SCARCE, made_up, ways
 from overflow.optimum import Option, optimum
+from overflow.relaxation import relaxation, undominated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,10 +63,16 @@ def test_equals_brute_force(seed: int) -> None:
         assert round(cost(choices, found) * 1e6) == round(best * 1e6)
 
 
+def many(seed: int, count: int, *, can_fetch: bool = False) -> tuple[Choices, int]:
+    """A case as the benchmark has them, and room for a part of it."""
+    groups = made_up(seed, count)
+    choices = [[one for _, one in each] for each in ways(groups, can_fetch=can_fetch)]
+    return choices, int(sum(one.vendored for one in groups) * 0.7)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_single_exchange_is_better(seed: int) -> None:
-    choices = made_up(seed, 120)
-    room = int(sum(each[0].room for each in choices) * 0.7)
+    choices, room = many(seed, 120)
     found = optimum(choices, room=room, tmp=1 << 40)
     assert found is not None
     for at in range(len(choices)):
@@ -77,10 +84,24 @@ def test_no_single_exchange_is_better(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_work_grows_with_groups_and_not_faster(seed: int) -> None:
     """A guard against an explosion; the figure itself is the benchmark's business."""
-    choices = made_up(seed, 500)
+    choices, room = many(seed, 500, can_fetch=True)
     started = time.perf_counter()
-    assert optimum(choices, room=int(sum(e[0].room for e in choices) * 0.7), tmp=1 << 40)
+    assert optimum(choices, room=room, tmp=SCARCE)
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("seed", [3, 20])
+def test_scarce_tmp_leaves_little_to_gain(seed: int) -> None:
+    """As the best possible is not known, the answer is held against the lower bound."""
+    choices, room = many(seed, 500, can_fetch=True)
+    found = optimum(choices, room=room, tmp=SCARCE)
+    assert found is not None
+    assert keeps(choices, found, room, SCARCE)
+    exact = [[(o.room, o.tmp, int(o.seconds * 1e12), 0) for o in each] for each in choices]
+    relaxed = relaxation([undominated(sorted(each)) for each in exact], room, SCARCE)
+    assert relaxed is not None
+    bound = relaxed.cost + relaxed.tmp_price * (relaxed.tmp - SCARCE)
+    assert 0 < bound < cost(choices, found) * 1e12 < 1.05 * bound
 
 
 def test_nothing_fits() -> None:
