@@ -160,7 +160,7 @@ def _bound_by(plan: Plan) -> str:
         return f"over {most}: what does not fit is packed or fetched"
     if plan.packed:
         return f"over {most}: what does not fit is packed"
-    if plan.bundle_size <= plan.limits.threshold:
+    if plan.needed_size <= plan.limits.threshold:
         return f"at most {most}: everything is vendored"
     return "over the threshold, under the limit; everything is vendored"
 

@@ -107,8 +107,12 @@ class Plan:
     @property
     def bundle_size(self) -> int:
         """What Lambda counts: the sum of the bundle's files."""
-        own = self.project_size + self.support_size
-        return own + self.vendored_size + self.bytecode_size + self.packed_size
+        return self.needed_size + self.bytecode_size
+
+    @property
+    def needed_size(self) -> int:
+        """The same without bytecode, which takes what room is left, and would do with less."""
+        return self.project_size + self.support_size + self.vendored_size + self.packed_size
 
     @property
     def installed_size(self) -> int:

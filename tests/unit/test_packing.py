@@ -158,6 +158,11 @@ def planned(*, alpha: float, compressed: float | None, runtime: str = "") -> Pla
     return packed_plan(plan)
 
 
+def test_bytecode_that_fills_the_room_is_not_over_the_threshold() -> None:
+    plan = packed_plan(replace(planned(alpha=239, compressed=None), bytecode_size=megabytes(10)))
+    assert plan.bound_by == "at most 240.0 MB: everything is vendored"
+
+
 @pytest.mark.parametrize(
     ("alpha", "compressed", "outcome", "bound_by"),
     [
