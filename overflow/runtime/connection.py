@@ -7,6 +7,7 @@ server may send it; but no redirect leads from https to anything else.
 
 from __future__ import annotations
 
+import socket
 import time
 from http.client import HTTPConnection, HTTPException, HTTPSConnection, InvalidURL
 from typing import TYPE_CHECKING
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 PAUSES = (0.1, 0.5)
 """Seconds before the second and the third try: Lambda gives an init ten in all."""
 
-PATIENCE = 8.0
-"""Seconds that a server may be silent."""
+PATIENCE = 4.0
+"""Seconds that a server may be silent, and that connecting to it may take, all its addresses
+together. Who has no way to it (a VPC without one) is told so while the init still lives: silence is
+met with one more try only."""
 
 CHUNK = 64 * 1024
 """Bytes given at a time: what is inflated of them stays in cache."""
@@ -54,27 +57,30 @@ class Connections:
         for one in self._open.values():
             one.close()
 
-    def end(self, url: str, count: int) -> tuple[int, bytes] | None:
-        """A file's size, and its last `count` bytes or all; None where the server has no ranges.
+    def end(self, url: str, first: int, size: int) -> bytes | None:
+        """The bytes of a file of this size, from `first` on; None where that part cannot be had.
 
-        Raises Unreachable.
+        Then the whole may be: a server may know no ranges, or have another file. Counted from the
+        end (`bytes=-N`), PyPI's refuses them. Raises Unreachable.
         """
         failures = 0
         while True:
             try:
-                return self._end(url, count)
+                return self._end(url, first, size)
             except (OSError, HTTPException, _Passing) as error:
                 failures = _wait(failures, error)
 
-    def pieces(self, url: str, first: int = 0, last: int | None = None) -> Iterator[bytes]:
+    def pieces(
+        self, url: str, first: int = 0, last: int | None = None, size: int = 0
+    ) -> Iterator[bytes]:
         """The bytes of a file from `first` up to `last` (None: its end). Raises Unreachable.
 
-        A try counts as failed only if it brought nothing.
+        size: of the whole file; 0: unknown. A try counts as failed only if it brought nothing.
         """
         failures = 0
         while True:
             try:
-                for data in self._pieces(url, first, last):
+                for data in self._pieces(url, first, last, size):
                     failures = 0
                     first += len(data)
                     yield data
@@ -83,20 +89,22 @@ class Connections:
             else:
                 return
 
-    def _end(self, url: str, count: int) -> tuple[int, bytes] | None:
-        connection, response = self._ask(url, f"bytes=-{count}")
+    def _end(self, url: str, first: int, size: int) -> bytes | None:
         try:
-            if response.status != 206:
+            connection, response = self._ask(url, f"bytes={first}-{size - 1}")
+        except Unreachable:
+            return None  # asked for as a whole it comes, or that says why not
+        try:
+            if response.status != 206 or _content_range(response) != (first, size):
                 return None
-            first, total = _content_range(response)
-            data = response.read(count + 1)
-            if first + len(data) != total:
+            data = response.read(size - first)
+            if len(data) < size - first:
                 raise _closed_early(connection)
-            return total, data
+            return data
         finally:
             _leave(connection, response)
 
-    def _pieces(self, url: str, first: int, last: int | None) -> Iterator[bytes]:
+    def _pieces(self, url: str, first: int, last: int | None, size: int) -> Iterator[bytes]:
         whole = first == 0 and last is None
         span = "" if whole else f"bytes={first}-{'' if last is None else last - 1}"
         connection, response = self._ask(url, span)
@@ -112,7 +120,9 @@ class Connections:
                 if part := part if last is None else part[: max(0, last - first)]:
                     first += len(part)
                     yield part
-            if response.length or (last is not None and position < last):
+            # Without a length in the answer (None), nothing else says that it was cut short.
+            expected = last or (size if response.length is None else 0)
+            if response.length or position < expected:
                 raise _closed_early(connection)
         finally:
             _leave(connection, response)
@@ -155,14 +165,27 @@ class Connections:
                 found = HTTPSConnection(host, port, timeout=PATIENCE, context=self._context)
             else:
                 found = HTTPConnection(host, port, timeout=PATIENCE)
+            # http.client has one patience for both, and that for each address.
+            found._create_connection = _connected  # type: ignore[attr-defined]  # noqa: SLF001
             self._open[scheme, host, port] = found
         return found
 
 
+def _connected(address: tuple[str, int], patience: float, *_: object) -> socket.socket:
+    """A connection to one of the addresses of a host, as http.client asks for it. Raises OSError."""
+    host, port = address
+    count = len(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    found = socket.create_connection(address, patience / max(1, count))
+    found.settimeout(patience)
+    return found
+
+
 def _wait(failures: int, error: Exception) -> int:
     """Before the next try, or Unreachable; gives the number of failures."""
-    if failures == len(PAUSES):
+    is_silence = isinstance(error, TimeoutError)
+    if failures >= len(PAUSES) - is_silence:
         why = str(error) or type(error).__name__
+        why += " (a VPC needs a way to the index: a NAT gateway, say)" if is_silence else ""
         raise Unreachable(f"{1 + failures} tries, the last one: {why}") from error
     time.sleep(PAUSES[failures])
     return failures + 1

@@ -112,7 +112,9 @@ class Fetching:
         try:
             digest = self._write(connections, wheel, folder)
         except Unreachable as error:
-            raise ready.InstallError(f"{name} could not be fetched: {error}") from error
+            host = wheel.url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+            why = f"{name} could not be fetched from {host}: {error}"
+            raise ready.InstallError(why) from error
         except (ValueError, zlib.error, BadZipFile, NotImplementedError) as error:
             raise ready.InstallError(f"{name} is not the locked one ({error})") from error
         except (FileExistsError, NotADirectoryError) as error:
@@ -122,13 +124,15 @@ class Fetching:
 
     def _write(self, connections: Connections, wheel: Wheel, folder: str) -> str:
         """Fetch one wheel and write what it holds; gives its hash."""
-        end = None
-        if not 0 < wheel.size <= SMALL:
-            end = connections.end(wheel.url, max(SHORTEST_END, wheel.size // END_SHARE))
+        end, size = None, wheel.size
+        if size > SMALL:
+            count = max(SHORTEST_END, size // END_SHARE)
+            end = connections.end(wheel.url, max(0, size - count), size)
         if end is None:
             with open(f"{folder}.whl", "w+b") as file:
                 os.unlink(file.name)
-                for chunk in self._checked(connections.pieces(wheel.url), wheel.size):
+                coming = connections.pieces(wheel.url, size=size)
+                for chunk in self._checked(coming, size):
                     file.write(chunk)
                 listed = members(file)
                 file.seek(0)
@@ -137,10 +141,10 @@ class Fetching:
         def earlier(first: int, last: int) -> bytes:
             return b"".join(connections.pieces(wheel.url, first, last))
 
-        known = End(*end, earlier)
+        known = End(size, end, earlier)
         listed = members(known)
         coming = connections.pieces(wheel.url, 0, known.start) if known.start else iter(())
-        return write(self._checked(chain(coming, [known.data]), wheel.size), listed, folder)
+        return write(self._checked(chain(coming, [known.data]), size), listed, folder)
 
     def _checked(self, chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
         """The chunks, unless another thread has failed, or they are more than was locked."""

@@ -110,8 +110,9 @@ class TestWhatIsFetched:
         fill(overflow, *(group(f"{at}-g", one) for at, one in enumerate(wheels)))
         assert len({one.port for one in server.asked}) == 1
         end, rest = (one.span for one in server.asked[:2])
-        assert end == f"bytes=-{fetch.SHORTEST_END}"
-        assert rest == f"bytes=0-{wheels[1].size - fetch.SHORTEST_END - 1}"
+        size = wheels[1].size
+        assert end == f"bytes={size - fetch.SHORTEST_END}-{size - 1}"
+        assert rest == f"bytes=0-{size - fetch.SHORTEST_END - 1}"
 
     def test_a_list_that_is_longer_than_what_was_asked_for(
         self,
@@ -193,7 +194,8 @@ class TestWhatGoesWrong:
         monkeypatch.setattr(connection, "PATIENCE", 0.2)
         one = wheel(server, tmp_path, "a", large=large)
         path = one.url.removeprefix(server.url)
-        server.faults[path] = [PASSING[kind], Fault(), PASSING[kind], PASSING[kind]]
+        often = 1 if PASSING[kind].silent else 2
+        server.faults[path] = [PASSING[kind], Fault(), *[PASSING[kind]] * often]
         fill(overflow, group("0-a", one))
         assert content_of(overflow / "0-a")["a/__init__.py"] == b"a"
 
@@ -222,21 +224,74 @@ class TestWhatGoesWrong:
             (Fault(status=404), ": status 404"),
             (Fault(status=403), ": status 403"),
             (Fault(sent=0), "3 tries, the last one: the connection was closed early"),
+            (
+                Fault(sent=0, no_length=True),
+                "3 tries, the last one: the connection was closed early",
+            ),
+            (
+                Fault(silent=True),
+                "2 tries, the last one: timed out"
+                " (a VPC needs a way to the index: a NAT gateway, say)",
+            ),
         ],
-        ids=["503", "404", "403", "broken"],
+        ids=["503", "404", "403", "broken", "broken without length", "silent"],
     )
     def test_what_stays_is_one_line(
-        self, server: WheelServer, tmp_path: Path, overflow: Path, fault: Fault, said: str
+        self,
+        server: WheelServer,
+        tmp_path: Path,
+        overflow: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        fault: Fault,
+        said: str,
     ) -> None:
+        monkeypatch.setattr(connection, "PATIENCE", 0.2)
         one = wheel(server, tmp_path, "a", large=False)
         server.faults[one.url.removeprefix(server.url)] = [fault] * 9
         with pytest.raises(InstallError) as raised:
             fill(overflow, group("0-a", one))
         message = str(raised.value)
-        assert message.startswith("a-1.0-py3-none-any.whl could not be fetched")
+        assert message.startswith("a-1.0-py3-none-any.whl could not be fetched from localhost:")
         assert message.endswith(said)
         assert "\n" not in message
         assert list(overflow.iterdir()) == []
+
+    @pytest.mark.parametrize("status", [404, 405, 416, 501])
+    def test_where_a_part_is_refused_the_whole_is_fetched(
+        self, server: WheelServer, tmp_path: Path, overflow: Path, status: int
+    ) -> None:
+        one = wheel(server, tmp_path, "a")
+        server.faults[one.url.removeprefix(server.url)] = [Fault(status=status)]
+        fill(overflow, group("0-a", one))
+        assert content_of(overflow / "0-a")["a/noise.bin"] == NOISE
+        assert [asked.span is None for asked in server.asked] == [False, True]
+
+    def test_an_answer_without_its_length(
+        self, server: WheelServer, tmp_path: Path, overflow: Path
+    ) -> None:
+        server.ranges = False
+        one = wheel(server, tmp_path, "a")
+        path = one.url.removeprefix(server.url)
+        server.faults[path] = [Fault(no_length=True), Fault(no_length=True, sent=500_000)]
+        fill(overflow, group("0-a", one))
+        assert content_of(overflow / "0-a")["a/noise.bin"] == NOISE
+
+    def test_all_addresses_of_a_host_share_one_patience(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of those nobody has a way to, the fourth would be tried when the init is dead."""
+        asked: list[float] = []
+
+        def refuse(_: object, patience: float) -> None:
+            asked.append(patience)
+            raise TimeoutError("timed out")
+
+        monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [None] * 4)
+        monkeypatch.setattr("socket.create_connection", refuse)
+        monkeypatch.setattr(connection, "PATIENCE", 2.0)
+        with pytest.raises(Unreachable, match=r"2 tries, the last one: timed out \(a VPC"):
+            list(Connections(None).pieces("http://example.com/a"))
+        assert asked == [0.5, 0.5]
 
     def test_nobody_there(self, server: WheelServer, tmp_path: Path, overflow: Path) -> None:
         one = wheel(server, tmp_path, "a")
@@ -358,7 +413,9 @@ class TestTls:
         self, secure: WheelServer, tmp_path: Path, overflow: Path
     ) -> None:
         one = wheel(secure, tmp_path, "a")
-        with pytest.raises(InstallError, match=r"could not be fetched: .*certificate verify"):
+        with pytest.raises(
+            InstallError, match=r"could not be fetched from localhost.*certificate verify"
+        ):
             fill(overflow, group("0-a", one))
         assert secure.asked == []
 

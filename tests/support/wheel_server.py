@@ -40,6 +40,8 @@ class Fault:
     """Nothing is answered until the server closes."""
     no_range: bool = False
     """206 without saying which part it is."""
+    no_length: bool = False
+    """The end of the connection is the end of the body (RFC 9112, 6.3)."""
 
 
 class WheelServer:
@@ -117,6 +119,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault.status or data is None:
             self._send(fault.status or 404, {"Location": fault.location}, b"no wheel", fault)
+        elif span is not None and span.startswith("bytes=-"):
+            self._send(501, {}, b"Unsupported client range", fault)  # as PyPI's CDN does
         elif span is None or not of.ranges:
             self._send(200, {}, data, fault)
         else:
@@ -124,8 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_part(self, span: str, data: bytes, fault: Fault) -> None:
         first, _, last = span.removeprefix("bytes=").partition("-")
-        start = int(first) if first else max(0, len(data) - int(last))
-        end = int(last) + 1 if first and last else len(data)
+        start, end = int(first), int(last) + 1 if last else len(data)
         where = {} if fault.no_range else {"Content-Range": f"bytes {start}-{end - 1}/{len(data)}"}
         self._send(206, where, data[start:end], fault)
 
@@ -133,7 +136,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        if fault.no_length:
+            self.close_connection = True
+        else:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: fault.sent])
         if fault.sent < len(body):
