@@ -26,8 +26,9 @@ def provides(distributions: Iterable[Distribution]) -> Mapping[str, str] | None:
 
     Top-level names, and below a namespace (a folder without `__init__` that leads to a module)
     those down to the first that is none. What cannot be imported (data, dist-info, whatever has a
-    dot in its name) has no name here: {} for a group of which nothing can be.
-    None for a group that cannot be lazy: it has a .pth file, which is read at start-up or never.
+    dot in its name) has no name here: {} for a group of stubs alone, which nobody wants.
+    None for a group that cannot be lazy: it has a .pth file, which is read at start-up or never, or
+    nothing but data, which no import would bring.
     """
     files = [path for one in distributions for path in one.files]
     if any("/" not in path and path.endswith(".pth") for path in files):
@@ -39,6 +40,8 @@ def provides(distributions: Iterable[Distribution]) -> Mapping[str, str] | None:
         for path, kind in _on_the_way(module, packages):
             name = ".".join(path)
             found[name] = min(found.get(name, kind), kind, key=_ORDER.index)
+    if not found and not all(".dist-info/" in path or path.endswith(".pyi") for path in files):
+        return None
     return dict(sorted(found.items()))
 
 

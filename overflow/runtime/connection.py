@@ -172,7 +172,7 @@ class Connections:
 
 
 def _connected(address: tuple[str, int], patience: float, *_: object) -> socket.socket:
-    """A connection to one of the addresses of a host, as http.client asks for it. Raises OSError."""
+    """A connection to one of a host's addresses, as http.client asks for it. Raises OSError."""
     host, port = address
     count = len(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
     found = socket.create_connection(address, patience / max(1, count))

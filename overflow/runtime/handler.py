@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,14 +44,20 @@ def load(name: str, interface: str) -> Callable[[Any, Any], Any]:
 def detect(target: Callable[..., Any]) -> str:
     """`wsgi`, `asgi` or `function`, from the parameters it must be given.
 
-    ASGI apps take (scope, receive, send); WSGI's second parameter is `start_response` (PEP 3333
-    names it so, and the frameworks do); all else takes (event, context).
+    ASGI apps take (scope, receive, send), under these names or as a coroutine: decorators that
+    bring a function its third argument are no such apps. WSGI's second parameter is
+    `start_response` (PEP 3333 names it so, and the frameworks do); all else takes (event, context).
     """
     import inspect  # noqa: PLC0415 - 6 ms, for those few apps of which the source did not tell
 
+    more: dict[str, Any] = {}
+    if sys.version_info >= (3, 14):  # which evaluates annotations, and what they name is not there
+        from annotationlib import Format  # noqa: PLC0415 - as late as inspect
+
+        more["annotation_format"] = Format.STRING
     try:
-        parameters = list(inspect.signature(target).parameters.values())
-    except (TypeError, ValueError):
+        parameters = list(inspect.signature(target, **more).parameters.values())
+    except Exception:  # noqa: BLE001 - the app's own __signature__, say
         return "function"
     positional = [
         parameter.name
@@ -58,7 +65,9 @@ def detect(target: Callable[..., Any]) -> str:
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
         and parameter.default is parameter.empty
     ]
-    if len(positional) == 3:
+    calls = (target, getattr(target, "__call__", None))  # noqa: B004 - of an object with that method
+    is_coroutine = any(map(inspect.iscoroutinefunction, calls))
+    if positional == ["scope", "receive", "send"] or (len(positional) == 3 and is_coroutine):
         return "asgi"
     if positional[1:2] == ["start_response"]:
         return "wsgi"

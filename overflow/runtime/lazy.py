@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from importlib.metadata import Distribution, DistributionFinder
     from types import ModuleType
+    from typing import SupportsIndex
 
     from .manifest import Group, Manifest
+
+ANEW = frozenset({"popen_spawn_posix", "popen_forkserver", "popen_loky_posix"})
+"""Modules of multiprocessing and loky, by their last names: imported when a process is started that
+is no fork."""
 
 _placing: set[tuple[int, int]] = set()
 """Processes and threads that are putting a group into place just now."""
@@ -116,8 +121,21 @@ class _Finder:
                 return _Importer(place, path, below)
         raise ImportError(path)
 
-    def find_spec(self, *_: object) -> None:
-        """Nothing: modules are found by way of sys.path."""
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002 - the protocol's
+        """Nothing: modules are found by way of sys.path. Two kinds need more than that.
+
+        A process that is started anew gets sys.path, and nobody who would fill its folders.
+        pkg_resources lists what is on it as it is imported, and asks no finder: for it, the
+        dist-info of what is not in place stands at the end.
+        """
+        if fullname.rpartition(".")[2] in ANEW:
+            for place in self._places.values():
+                place.ensure()
+        elif fullname == "pkg_resources":
+            from . import metadata  # noqa: PLC0415 - as below
+
+            folders = (metadata.folder(one) for one in self._places.values() if not one.is_there())
+            sys.path += filter(os.path.isdir, folders)
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterator[Distribution]:
         """Those of groups that are not in place; all others have their dist-info on sys.path."""
@@ -186,6 +204,11 @@ class _Spec(ModuleSpec):
     def __getattr__(self, attribute: str) -> Any:
         self.__dict__["_waiting"].become()
         return getattr(self, attribute)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Copied or pickled it is what it stands for."""
+        self._waiting.become()
+        return ModuleSpec.__reduce_ex__(self, protocol)
 
 
 class _Loader:

@@ -28,12 +28,26 @@ def find(
 ) -> Iterator[PathDistribution]:
     """The distributions of these groups that are asked for, unless their group is in place."""
     wanted = None if context.name is None else _normal(context.name)
-    for place in places:
-        if place.folder in context.path and not place.is_there():
-            folder = f"{place.root}/{INFO_FOLDER}/{place.name}"
-            for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-                if wanted in (None, _normal(name.partition("-")[0])):
-                    yield WaitingDistribution(Path(folder, name), place)
+    path = list(context.path)
+    waiting = [
+        one
+        for one in places
+        if one.folder in path and folder(one) not in path and not one.is_there()
+    ]
+    # The finders after this one get the same context: who puts a group into place between two of
+    # its answers would be told of it twice.
+    gone = {one.folder for one in waiting}
+    vars(context)["path"] = [one for one in path if one not in gone]
+    for place in waiting:
+        where = folder(place)
+        for name in sorted(os.listdir(where)) if os.path.isdir(where) else ():
+            if wanted in (None, _normal(name.partition("-")[0])):
+                yield WaitingDistribution(Path(where, name), place)
+
+
+def folder(place: Place) -> str:
+    """Where the dist-info folders of a group are that is not in place."""
+    return f"{place.root}/{INFO_FOLDER}/{place.name}"
 
 
 def _normal(name: str) -> str:

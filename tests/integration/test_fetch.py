@@ -230,8 +230,7 @@ class TestWhatGoesWrong:
             ),
             (
                 Fault(silent=True),
-                "2 tries, the last one: timed out"
-                " (a VPC needs a way to the index: a NAT gateway, say)",
+                ": timed out (a VPC needs a way to the index: a NAT gateway, say)",
             ),
         ],
         ids=["503", "404", "403", "broken", "broken without length", "silent"],

@@ -264,7 +264,7 @@ SAME = {
         """
         from importlib import metadata as m
         result = [m.version(name) for name in ('alpha', 'Google_Storage', 'shown')]
-        result += [m.metadata('only-data')['Name'], m.requires('alpha')]
+        result += [m.metadata('only-stubs')['Name'], m.requires('alpha')]
         """,
         set(),
     ),
@@ -292,6 +292,58 @@ SAME = {
         result = sorted(one.metadata['Name'] for one in m.distributions())
         """,
         {"alpha"},
+    ),
+    "all distributions, placed while they are listed": (
+        """
+        from importlib import metadata as m
+        result = sorted([d.metadata['Name'], d.locate_file('').exists()] for d in m.distributions())
+        """,
+        set(LAZY),
+    ),
+    "copied spec": (
+        """
+        import copy, pickle
+        from importlib.util import find_spec
+        copied = copy.copy(find_spec('alpha')), pickle.loads(pickle.dumps(find_spec('alpha')))
+        result = [type(one).__name__ for one in copied], [one.origin for one in copied]
+        """,
+        {"alpha"},
+    ),
+    "every finder of sys.meta_path": (
+        """
+        import sys
+        result = [one.find_spec('nothing_there', path=None) is None for one in sys.meta_path][-3:]
+        """,
+        set(),
+    ),
+    "pkg_resources": (
+        """
+        import pkg_resources
+        result = pkg_resources.found
+        """,
+        set(),
+    ),
+    "a process that is spawned": (
+        """
+        import importlib, multiprocessing
+        process = multiprocessing.get_context('spawn').Process
+        child = process(target=importlib.import_module, args=('alpha',))
+        child.start()
+        child.join()
+        result = child.exitcode
+        """,
+        set(LAZY),
+    ),
+    "a process of a fork server": (
+        """
+        import importlib, multiprocessing
+        process = multiprocessing.get_context('forkserver').Process
+        child = process(target=importlib.import_module, args=('alpha',))
+        child.start()
+        child.join()
+        result = child.exitcode
+        """,
+        set(LAZY),
     ),
     "distributions of another path": (
         """
@@ -344,10 +396,10 @@ SAME = {
     "locate_file": (
         """
         from importlib import metadata as m
-        path = m.distribution('only-data').locate_file('share/only/data.json')
+        path = m.distribution('only-stubs').locate_file('alpha-stubs/__init__.pyi')
         result = str(path), path.read_text()
         """,
-        {"only-data"},
+        {"only-stubs"},
     ),
 }
 

@@ -32,6 +32,11 @@ def handler(event, context):
 
 VENDORED = {
     "google-auth": {"google/auth/__init__.py": "", "google/cloud/common.py": ""},
+    "old-setuptools": {
+        "pkg_resources.py": "import os, sys\n"
+        "there = [path for path in sys.path if os.path.isdir(path)]\n"
+        "found = sorted({n for p in there for n in os.listdir(p) if n.endswith('.dist-info')})\n",
+    },
     "shown": {"shown/__init__.py": "", "splitns/from_vendor.py": "where = __file__\n"},
 }
 
@@ -57,7 +62,7 @@ LAZY = {
         "splitns/from_lazy.py": "where = __file__\n",
     },
     "shadowed": {"app.py": "raise AssertionError('shadows the app')\n", "shadowed.py": ""},
-    "only-data": {"share/only/data.json": "{}"},
+    "only-stubs": {"alpha-stubs/__init__.pyi": "x: int"},
 }
 
 

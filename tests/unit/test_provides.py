@@ -63,7 +63,10 @@ def test_names(files: list[str], names: dict[str, str]) -> None:
     ],
 )
 def test_what_cannot_be_imported_has_no_name(path: str) -> None:
-    assert provides([distribution(files=[path])]) == {}
+    """A group of such alone is there from the start, for no import would bring it."""
+    assert provides([distribution(files=["x.py", path])]) == {"x": MODULE}
+    is_wanted = not path.endswith((".pyi", "METADATA", "setup.py"))
+    assert provides([distribution(files=[path])]) == (None if is_wanted else {})
 
 
 def test_with_a_pth_file_it_cannot_be_lazy() -> None:
@@ -92,8 +95,7 @@ _FILES = st.sampled_from(["__init__.py", "a.py", "b.py", "g.so", "h.abi3.so", "d
 )
 def test_python_finds_just_these(paths: list[str]) -> None:
     """Whatever files there are: Python's own search agrees on each name, and finds no others."""
-    found = provides([distribution(files=paths)])
-    assert found is not None
+    found = provides([distribution(files=paths)]) or {}
     with TemporaryDirectory() as folder:
         write(Path(folder), dict.fromkeys(paths, ""))
         for name, kind in found.items():

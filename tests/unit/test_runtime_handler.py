@@ -61,6 +61,26 @@ def wrapped(*args: Any) -> Any:
     return wsgi(*args)
 
 
+def with_metrics(event: Any, context: Any, metrics: Any) -> Any:
+    return [event, context, metrics]
+
+
+@functools.wraps(with_metrics)
+def given_a_third(event: Any, context: Any) -> Any:
+    """As aws-embedded-metrics' decorator does."""
+    return with_metrics(event, context, None)
+
+
+class Unreadable:
+    @property
+    def __signature__(self) -> Any:
+        """As Python 3.14 does of annotations that name what only type checkers import."""
+        raise NameError("LambdaContext")
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        return event
+
+
 @pytest.mark.parametrize(
     ("target", "interface"),
     [
@@ -74,6 +94,8 @@ def wrapped(*args: Any) -> Any:
         (with_defaults, "function"),
         (decorated, "function"),
         (wrapped, "wsgi"),
+        (given_a_third, "function"),
+        (Unreadable(), "function"),
         (functools.partial(asgi, {}), "function"),
         (lambda event, context: (event, context), "function"),
         (lambda scope, receive, send: (scope, receive, send), "asgi"),
