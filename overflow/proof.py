@@ -26,6 +26,8 @@ ENDED, TOOK_OVER = "it ended with {}", "it took over {} s"
 """What a process says that says nothing; a recording has the same words (startup.py)."""
 
 NO_NETWORK = "there is no network"
+READ_ONLY = "Read-only file system"
+"""As the kernel says it of /var/task, and the recorder of the project's copy."""
 
 IMPORTS = frozenset("ImportError ModuleNotFoundError SyntaxError IndentationError".split())
 OURS = frozenset("InstallError HandlerError".split())
@@ -105,8 +107,9 @@ class Proof:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What asks for attention although the bundle was built."""
-        missing = self.finding is Finding.UNPROVEN and self.problem.startswith(tuple(IMPORTS))
-        return (f"the bundle may not start: {self.problem}",) if missing else ()
+        doubtful = (*IMPORTS, TOOK_OVER.partition("{")[0])
+        may_not = self.finding is Finding.UNPROVEN and self.problem.startswith(doubtful)
+        return (f"the bundle may not start: {self.problem}",) if may_not else ()
 
     @property
     def fault(self) -> Fault | None:
@@ -160,14 +163,22 @@ def judge(
     if old_machine and "GLIBC_" in failed.problem:
         return Finding.UNPROVEN, OLD_MACHINE.format(failed.problem)
     if failed.kind not in OURS:
-        if before and _alike(before, failed):
-            return Finding.UNPROVEN, AS_BEFORE.format(failed.problem)
         elsewhere = _elsewhere(failed, layers=layers)
         if before != "" and elsewhere:
             return Finding.UNPROVEN, NOT_HERE.format(elsewhere)
+        may_not_in_lambda = layers or not _would_stop_anywhere(failed)
+        if before and _alike(before, failed) and may_not_in_lambda:
+            return Finding.UNPROVEN, AS_BEFORE.format(failed.problem)
         if before != "" and not _is_of_the_bundle(failed, inside):
             return Finding.UNPROVEN, IN_ITS_OWN_CODE.format(failed.problem)
     return Finding.BROKEN, ""
+
+
+def _would_stop_anywhere(failed: Failed) -> bool:
+    """Whether no setting, network or account would have helped: it stops in Lambda, too."""
+    # Minus: a signal ended it, as native code that does not fit does.
+    is_crash = failed.problem.startswith(ENDED.format("-"))
+    return failed.kind in IMPORTS or is_crash or READ_ONLY in failed.problem
 
 
 def _alike(before: str, failed: Failed) -> bool:
@@ -197,8 +208,7 @@ def _elsewhere(failed: Failed, *, layers: bool) -> str:
 
 def _is_of_the_bundle(failed: Failed, inside: tuple[str, ...]) -> bool:
     """Whether it is no setting, no network and no account that is wanting."""
-    # Minus: a signal ended it, as native code that does not fit does.
-    if failed.kind in IMPORTS or failed.problem.startswith((ENDED.format("-"), "it took over ")):
+    if _would_stop_anywhere(failed) or failed.problem.startswith(TOOK_OVER.partition("{")[0]):
         return True
     first = next((file for file in failed.files if file.startswith(inside)), "")
     return "/_overflow/" in first or any(file.startswith(inside) for file in failed.missing)

@@ -52,9 +52,7 @@ def detect(target: Callable[..., Any]) -> str:
 
     more: dict[str, Any] = {}
     if sys.version_info >= (3, 14):  # which evaluates annotations, and what they name is not there
-        from annotationlib import Format  # noqa: PLC0415 - as late as inspect
-
-        more["annotation_format"] = Format.STRING
+        more["annotation_format"] = importlib.import_module("annotationlib").Format.STRING
     try:
         parameters = list(inspect.signature(target, **more).parameters.values())
     except Exception:  # noqa: BLE001 - the app's own __signature__, say

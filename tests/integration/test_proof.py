@@ -202,11 +202,31 @@ class TestApps:
         said = broken(build(project, *AUTO, exit_code=5))
         assert "No such file or directory: '/home/sbx_user1051/x'" in said
 
-    def test_what_is_missing_before_and_after_is_warned_of(
+    @pytest.mark.parametrize(
+        ("app", "said"),
+        [
+            ("import not_there", "No module named 'not_there'"),
+            ("open(__file__ + '.x', 'w')", "Read-only file system"),
+            ("import os\nos.kill(os.getpid(), 11)", "it ended with -11"),
+        ],
+    )
+    def test_what_no_setting_would_have_helped_is_broken_as_it_was_before(
+        self,
+        build: Callable[..., Built],
+        project: ProjectFolder,
+        output: Path,
+        app: str,
+        said: str,
+    ) -> None:
+        output.mkdir(exist_ok=True)
+        project.write("app.py", app + HANDLER)
+        assert said in broken(build(project, *AUTO, exit_code=5))
+
+    def test_what_a_layer_may_have_is_warned_of(
         self, build: Callable[..., Built], project: ProjectFolder
     ) -> None:
         project.write("app.py", "import not_there" + HANDLER)
-        built = build(project, *AUTO)
+        built = build(project, *AUTO, "--layers-mb", "1")
         assert built.report["warnings"] == [
             "the bundle may not start: ModuleNotFoundError: No module named 'not_there'"
         ]

@@ -10,6 +10,7 @@ from overflow.errors import ExitCode
 from overflow.proof import Cold, Failed, Finding, Proof, judge, slow_start_warnings
 
 INSIDE = ("/var/task/", "/tmp/_vc_deps_overflow/")
+READ_ONLY = "OSError: [Errno 30] Read-only file system: '/var/task/x'"
 NO_MODULE = "ModuleNotFoundError: No module named 'x'"
 OWN = ("/usr/lib/python3.12/os.py", "/var/task/app.py")
 
@@ -33,14 +34,16 @@ def test_what_could_be_imported_before_is_the_bundles_fault(problem: str) -> Non
         ("KeyError: 'TABLE'", "KeyError: 'TABLE'", "unproven"),
         ("KeyError: 'TABLE'", "KeyError: 'OTHER'", "unproven"),
         ("KeyError: 'TABLE'", NO_MODULE, "broken"),
-        (NO_MODULE, NO_MODULE, "unproven"),
+        (NO_MODULE, NO_MODULE, "broken"),
+        ("SyntaxError: x", "SyntaxError: x", "broken"),
+        ("OSError: [Errno 30] Read-only file system: '/w/x'", READ_ONLY, "broken"),
         ("ModuleNotFoundError: No module named 'y'", NO_MODULE, "broken"),
-        ("ImportError: /a/b/c.so: bad", "ImportError: /var/task/_vendor/c.so: bad", "unproven"),
-        ("ImportError: /a/b/c.so: bad", "ImportError: /var/task/_vendor/d.so: bad", "broken"),
+        ("ImportError: /a/b/c.so: bad", "ImportError: /var/task/_vendor/c.so: bad", "broken"),
         ("OSError: [Errno 101] there is no network while", "gaierror: [Errno -3] x", "unproven"),
         ("OSError: [Errno 101] there is no network while", NO_MODULE, "broken"),
         ("it took over 30 s", "it took over 60 s", "unproven"),
-        ("it ended with -11", "it ended with -11", "unproven"),
+        ("it ended with -11", "it ended with -11", "broken"),
+        ("it ended with 7", "it ended with 7", "unproven"),
         ("HandlerError: no attribute", "HandlerError: no attribute", "broken"),
         ("InstallError: damaged", "InstallError: damaged", "broken"),
     ],
@@ -49,6 +52,21 @@ def test_what_stopped_in_the_same_way_before_proves_nothing(
     before: str, problem: str, expected: str
 ) -> None:
     assert finding(problem, before=before) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "problem", "expected"),
+    [
+        (NO_MODULE, NO_MODULE, "unproven"),
+        ("ImportError: /a/b/c.so: bad", "ImportError: /var/task/_vendor/c.so: bad", "unproven"),
+        ("ImportError: /a/b/c.so: bad", "ImportError: /var/task/_vendor/d.so: bad", "broken"),
+        ("", NO_MODULE, "broken"),
+    ],
+)
+def test_a_layer_may_have_what_is_missing_before_and_after(
+    before: str, problem: str, expected: str
+) -> None:
+    assert finding(problem, before=before, layers=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -113,6 +131,7 @@ def test_what_is_missing_before_and_after_is_warned_of() -> None:
     missing = Proof(finding=Finding.UNPROVEN, problem=NO_MODULE)
     assert missing.warnings == (f"the bundle may not start: {NO_MODULE}",)
     assert Proof(finding=Finding.UNPROVEN, problem="KeyError: 'TABLE'").warnings == ()
+    assert Proof(finding=Finding.UNPROVEN, problem="it took over 60 s").warnings
     assert Proof(finding=Finding.PROVEN).warnings == ()
 
 
