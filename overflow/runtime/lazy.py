@@ -202,7 +202,11 @@ class _Spec(ModuleSpec):
         self._waiting = self.loader
 
     def __getattr__(self, attribute: str) -> Any:
-        self.__dict__["_waiting"].become()
+        waiting = self.__dict__.get("_waiting")
+        if waiting is not None:
+            waiting.become()
+        elif type(self) is _Spec:  # a thread that came second finds it changed, not like this
+            raise AttributeError(attribute)
         return getattr(self, attribute)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
@@ -226,6 +230,7 @@ class _Loader:
             own = {name: value for name, value in vars(self._spec).items() if value is not self}
             vars(self._spec).update({**vars(found), **own})
             self._spec.__class__ = ModuleSpec  # type: ignore[assignment]
+            vars(self._spec).pop("_waiting", None)
             self._found = found
         return found
 

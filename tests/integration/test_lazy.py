@@ -304,10 +304,10 @@ SAME = {
         """
         import copy, pickle
         from importlib.util import find_spec
-        copied = copy.copy(find_spec('alpha')), pickle.loads(pickle.dumps(find_spec('alpha')))
+        copied = copy.copy(find_spec('alpha')), pickle.loads(pickle.dumps(find_spec('shadowed')))
         result = [type(one).__name__ for one in copied], [one.origin for one in copied]
         """,
-        {"alpha"},
+        {"alpha", "shadowed"},
     ),
     "every finder of sys.meta_path": (
         """
