@@ -206,8 +206,9 @@ def _filled(subject: Subject, recording: Recording, unfinished: frozenset[str]) 
     Some of that was imported after the start had failed: its seconds are measured ones.
     """
     library = subject.library()
-    further = set(library.imported(subject.roots, recording.start.keys() - unfinished))
-    start = {**subject.estimates(further), **recording.start}
+    found = library.imported(subject.roots, recording.start.keys() - unfinished)
+    further = subject.estimates(found)
+    start = {**further, **recording.start}
     start |= {path: one for path, one in recording.demand.items() if path in further}
     demanded = library.demanded(subject.handler.module)
     demand = library.imported(sorted(demanded), start.keys() | recording.demand.keys())

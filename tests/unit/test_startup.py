@@ -115,8 +115,25 @@ def test_what_cannot_be_run_is_read(subject: Subject) -> None:
     assert found.note.endswith("as asked")
 
 
-def test_reading_ends_in_time(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "READING", -1.0)
+@pytest.mark.parametrize(
+    ("most", "found"),
+    [
+        (33, []),
+        (34, ["a/__init__.py", "d.py"]),
+        (34 + 8, ["a/__init__.py", "d.py", "e.py"]),
+        (34 + 8 + 30, ["a/__init__.py", "a/native.abi3.so", "b.py", "d.py", "e.py"]),
+    ],
+)
+def test_reading_ends_after_so_many_bytes(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, most: int, found: list[str]
+) -> None:
+    """However long that takes: `app`, `d` and `a` are read one after the other."""
+    monkeypatch.setattr(startup, "READING", most)
+    assert sorted(read_start(subject).start) == sorted(["app.py", *(f"_vendor/{p}" for p in found)])
+
+
+def test_large_sources_are_not_read(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "LARGEST", 10)
     assert read_start(subject).all.keys() == {"app.py"}
 
 
