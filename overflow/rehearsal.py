@@ -194,6 +194,7 @@ def _heard(subject: Subject, content: bytes) -> Recording | None:
         demand=demand,
         overhead=overhead,
         interpreter=interpreter,
+        recorded=frozenset({*start, *demand}),
         failed=failed,
         problem=problem,
     )

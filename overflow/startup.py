@@ -62,6 +62,8 @@ class Recording:
     """Seconds of the start that are no file's: finding and reading, and the standard library."""
     interpreter: float = INTERPRETER
     """Seconds of CPU for Python and what Lambda's client imports: how fast that machine was."""
+    recorded: frozenset[str] = frozenset()
+    """Those of both that were imported here, if only in part; all others were read."""
     failed: frozenset[str] = frozenset()
     """Those of both whose execution came to no good end."""
     problem: str = ""

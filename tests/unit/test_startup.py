@@ -66,6 +66,7 @@ def test_recording_has_seconds_of_the_start_and_of_the_rest(subject: Subject) ->
         demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
         overhead=0.75,
         interpreter=0.0625,
+        recorded=frozenset({"app.py", "_vendor/a/__init__.py"}),
     )
     assert found.seconds == 1.25
     assert found.all.keys() == {"app.py", "_vendor/a/__init__.py"}
@@ -83,6 +84,7 @@ def test_shortest_of_several_rehearsals_counts(subject: Subject) -> None:
         demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
         overhead=0.5,
         interpreter=0.03125,
+        recorded=frozenset({"app.py", "_vendor/a/__init__.py"}),
     )
     assert _shortest(subject, said()) == _heard(subject, said())
     assert _shortest(subject, b"{}\n" + said()) is None
@@ -101,6 +103,7 @@ def test_after_a_problem_the_rest_is_read(subject: Subject) -> None:
     assert found.start["_vendor/b.py"].compile == pytest.approx(100 * COMPILING)
     assert found.start["_vendor/a/native.abi3.so"].compile == 0
     assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.recorded == start.keys()
     assert found.overhead == pytest.approx(0.75 + 2 * FINDING)
     assert found.note.startswith("the handler could not be imported here")
     assert len(found.note) < 400
@@ -111,6 +114,7 @@ def test_what_cannot_be_run_is_read(subject: Subject) -> None:
     own = {"a/__init__.py", "a/native.abi3.so", "b.py", "d.py", "e.py"}
     assert found.start.keys() == {"app.py", *(f"_vendor/{path}" for path in own)}
     assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.recorded == frozenset()
     assert found.overhead == pytest.approx(6 * FINDING)
     assert found.note.endswith("as asked")
 
