@@ -119,16 +119,18 @@ class _Stage:
     def prepare(self, subject: Subject, cache: Path | None) -> None:
         """Make what all rehearsals share; cache: for code that is compiled."""
         project, runtime = subject.project, self.folder / "runtime" / "_overflow"
+        task = self.folder / "task"
+        task.mkdir(parents=True)  # a project may have no files of its own
         for path in project.sizes:
-            (self.folder / "task" / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(project.root / path, self.folder / "task" / path)
+            (task / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(project.root / path, task / path)
         runtime.mkdir(parents=True)
         for name, content in runtime_files().items():
             (runtime / name).write_bytes(content)
         own = self.folder / "code"
         own.mkdir()
         self._shared.update(
-            root=str(self.folder / "task"),
+            root=str(task),
             site=str(subject.measurement.root),
             runtime=str(runtime.parent),
             cache=str(cache or own),
