@@ -173,7 +173,7 @@ def _cold(total: object, install: object) -> Cold | None:
         return None
     if not 0 <= total <= SECONDS or install < 0:
         return None
-    return Cold(total=float(total), install=min(float(install), float(total)))
+    return Cold(total=float(total), install=float(min(install, total)))
 
 
 def _what_failed(went: Attempt, *, has_started: bool) -> Failed | None:

@@ -189,7 +189,7 @@ def _heard(subject: Subject, content: bytes) -> Recording | None:
         overhead, interpreter = (_positive(said[key]) for key in ("overhead", "interpreter"))
         problem = str(said["problem"])[:LONGEST_PROBLEM]
         unfinished, failed = (frozenset(map(str, said[key])) for key in ("unfinished", "failed"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     found = Recording(
         start=start,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.attempt import Attempt, Place, Trial, _environment, _lines
-from overflow.proof import Finding, Proof
+from overflow.proof import Cold, Finding, Proof
 from overflow.proving import _kept, _proof, fetches, later, trial_of
 from overflow.runtime.manifest import Group, Manifest, Wheel
 from overflow.startup import Recording, Seconds
@@ -96,6 +96,12 @@ def test_whatever_it_says_is_judged(lines: list[Any]) -> None:
 def test_whatever_was_kept_is_read(content: bytes) -> None:
     found = _kept(content)
     assert found is None or found.finding is Finding.PROVEN
+
+
+def test_no_more_is_kept_than_there_is() -> None:
+    kept = _kept(json.dumps({"total": 0.5, "install": 10**400}).encode())
+    assert kept is not None
+    assert kept.cold == Cold(total=0.5, install=0.5)
 
 
 @pytest.mark.parametrize(

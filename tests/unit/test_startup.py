@@ -155,12 +155,14 @@ def test_large_sources_are_not_read(subject: Subject, monkeypatch: pytest.Monkey
         said(start={"app.py": [float("nan"), 1]}),
         said(overhead=-1),
         said(overhead=None),
+        said(overhead=10**400),
+        said(start={"app.py": [10**400, 0]}),
         said(interpreter="fast"),
         said(unfinished=1),
         said(failed=None),
         b"[" * 100_000,
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_damaged_record_is_none(subject: Subject, content: bytes) -> None:
     assert _heard(subject, content) is None
