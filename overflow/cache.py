@@ -43,6 +43,8 @@ class Cache:
 
     def get(self, kind: str, key: str) -> bytes | None:
         """What was put there; None where nothing was, or where it is damaged."""
+        if self.folder is None:
+            return None
         try:
             with open(f"{self.folder}/{kind}/{key}", "rb") as stream:  # noqa: PTH123 - a hot path
                 checksum = stream.read(CHECKSUM)

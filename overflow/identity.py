@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,11 +13,15 @@ if TYPE_CHECKING:
     from overflow.measure import Distribution, Measurement
     from overflow.tree import Tree
 
+RECORD = re.compile(r"[^/]+\.dist-info/RECORD")
+SHA256 = re.compile(r"sha256=[\w-]{43}$")
+"""Of a file, as RECORDs have it (urlsafe-base64-nopad)."""
+
 
 def identity(project: Tree, measurement: Measurement, asked: object) -> str:
     """A hash of the project's files, what is installed, and `asked` (JSON).
 
-    A distribution counts by its RECORD, which has the hashes of its files.
+    A distribution counts by its RECORD, as far as that has the hashes of its files.
     """
     content = {
         "project": {path: _hash(project.root / path) for path in project.sizes},
@@ -35,10 +40,24 @@ def binary_of(python: Path) -> object:
 
 def installed(measurement: Measurement, one: Distribution) -> list[object]:
     """What a distribution is known by, for JSON."""
-    records = [path for path in one.files if path.endswith(".dist-info/RECORD")]
-    files = records if one.recorded and records else one.files
-    hashes = {path: _hash(measurement.root / path) for path in files}
+    known = _hashed(measurement, one)
+    hashes = {path: _hash(measurement.root / path) for path in one.files if path not in known}
     return [one.name, one.version, one.size, hashes]
+
+
+def _hashed(measurement: Measurement, one: Distribution) -> set[str]:
+    """Files of which its RECORD has the sha256: not itself, and none in wheels made by hand.
+
+    Paths in quotes stay so, and are then none of its files'.
+    """
+    records = [path for path in one.files if RECORD.fullmatch(path)]
+    lines = [line for path in records for line in _lines(measurement.root / path)]
+    rows = (line.rsplit(",", 2) for line in lines)
+    return {row[0] for row in rows if len(row) == 3 and SHA256.match(row[1])} - {*records}
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8", errors="replace").split("\n")
 
 
 def _hash(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,6 +44,12 @@ LAMBDAS_OWN |= dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), "us-east-1")
 
 PATIENCE = 5.0
 """Seconds that a program has to stop once it is asked to."""
+
+LOOK = 0.1
+"""Seconds after which we look whether a program has ended whose output is still held open."""
+
+REST = 0.5
+"""Seconds in which what a program has left in its pipes is read, once it has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +123,7 @@ def watch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
 
 
 def _signal_all(group: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):  # all of them have ended
+    with suppress(ProcessLookupError, PermissionError):  # all have ended, or are another user's
         os.killpg(group, number)
 
 
@@ -129,8 +136,9 @@ def run(
 ) -> Completed:
     """Run a program to its end, with no standard input; it dies with us on Ctrl-C.
 
-    seconds: after so many it is killed, with all that it started and left in its session.
-    Raises OSError where it cannot be started.
+    seconds: after so many it is killed. Whenever it ends, all that it started and left in its
+    session is killed then, too, and nothing else is waited for. Raises OSError where it cannot be
+    started.
     """
     with subprocess.Popen(
         list(command),
@@ -144,10 +152,7 @@ def run(
         start_new_session=seconds is not None,
     ) as child:
         try:
-            output, errors = child.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            _signal_all(child.pid, signal.SIGKILL)
-            output, errors = child.communicate()
+            output, errors = child.communicate() if seconds is None else _within(seconds, child)
         except BaseException:
             child.terminate()  # docker and uv stop what they have started
             try:
@@ -156,3 +161,19 @@ def run(
                 child.kill()
             raise
     return Completed(exit_code=child.returncode, output=output, errors=errors)
+
+
+def _within(seconds: float, child: subprocess.Popen[str]) -> tuple[str, str]:
+    """Its output and errors; what it has left running may hold their pipes open."""
+    end = time.monotonic() + seconds
+    try:
+        while child.poll() is None and time.monotonic() < end:
+            with suppress(subprocess.TimeoutExpired):
+                return child.communicate(timeout=min(LOOK, seconds))
+    finally:
+        _signal_all(child.pid, signal.SIGKILL)
+    try:
+        return child.communicate(timeout=REST)
+    except subprocess.TimeoutExpired as error:  # somebody has left the session
+        read = (error.output or b"", error.stderr or b"")  # bytes, unlike what is read to its end
+        return read[0].decode(errors="replace"), read[1].decode(errors="replace")

@@ -58,15 +58,15 @@ def fetches(manifest: Manifest) -> bool:
 def trial_of(recording: Recording, python: Path, plan: Plan) -> Trial:
     """The trial, without network, of a bundle whose handler was imported before, or not.
 
-    What comes later is imported, too, unless something of it may be fetched.
+    What comes later is imported, too, where it was before: of what was only read nobody knows
+    whether it can be, and the app may do without. Nothing is where something may be fetched.
     """
-    demand = () if plan.deferred else recording.demand
-    is_recorded = bool(recording.start) and not recording.note
+    demand = () if plan.deferred else recording.demand.keys() & recording.recorded
     return Trial(
         python=python,
         tmp_bytes=max(plan.limits.tmp, megabytes(plan.ephemeral_storage_mb)),
         modules=tuple(later(demand, recording.start, recording.failed)),
-        before=recording.problem if recording.problem or is_recorded else None,
+        before=recording.problem if recording.problem or recording.recorded else None,
         layers=plan.limits.layers > 0,
     )
 
@@ -173,7 +173,7 @@ def _cold(total: object, install: object) -> Cold | None:
         return None
     if not 0 <= total <= SECONDS or install < 0:
         return None
-    return Cold(total=float(total), install=min(float(install), float(total)))
+    return Cold(total=float(total), install=float(min(install, total)))
 
 
 def _what_failed(went: Attempt, *, has_started: bool) -> Failed | None:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 MOST_FILES = 3000
 """So many are read of what a start seems to import; matplotlib, pandas and scipy have 600."""
 
-LARGEST = 1024 * 1024
-"""Bytes of a source above which it is not read: those are tables, and import little."""
-
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 BLOCKS = ("body", "orelse", "handlers", "finalbody", "cases")
 """Where statements have statements."""
@@ -162,7 +159,7 @@ class Library:
             path = self.modules.get(name)
             if path is not None and is_own(path):
                 asked = {self._module(one) for one in self._asked(name, path)}
-                pending += asked - found
+                pending += sorted(asked - found)  # the same order each time: not all may be read
                 found |= asked
         return frozenset(found - {"", handler})
 
@@ -201,11 +198,9 @@ class Library:
     def _imports(self, name: str, path: str) -> Imports:
         if path not in self._known:
             source = self.read(path) if path.endswith(".py") else None
-            if source is None or len(source) > LARGEST:
-                source = b""
             is_package = path.endswith("/__init__.py")
             self._known[path] = read_imports(
-                source, name, is_package=is_package, whole=is_own(path)
+                source or b"", name, is_package=is_package, whole=is_own(path)
             )
         return self._known[path]
 

@@ -119,16 +119,18 @@ class _Stage:
     def prepare(self, subject: Subject, cache: Path | None) -> None:
         """Make what all rehearsals share; cache: for code that is compiled."""
         project, runtime = subject.project, self.folder / "runtime" / "_overflow"
+        task = self.folder / "task"
+        task.mkdir(parents=True)  # a project may have no files of its own
         for path in project.sizes:
-            (self.folder / "task" / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(project.root / path, self.folder / "task" / path)
+            (task / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(project.root / path, task / path)
         runtime.mkdir(parents=True)
         for name, content in runtime_files().items():
             (runtime / name).write_bytes(content)
         own = self.folder / "code"
         own.mkdir()
         self._shared.update(
-            root=str(self.folder / "task"),
+            root=str(task),
             site=str(subject.measurement.root),
             runtime=str(runtime.parent),
             cache=str(cache or own),
@@ -187,13 +189,14 @@ def _heard(subject: Subject, content: bytes) -> Recording | None:
         overhead, interpreter = (_positive(said[key]) for key in ("overhead", "interpreter"))
         problem = str(said["problem"])[:LONGEST_PROBLEM]
         unfinished, failed = (frozenset(map(str, said[key])) for key in ("unfinished", "failed"))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     found = Recording(
         start=start,
         demand=demand,
         overhead=overhead,
         interpreter=interpreter,
+        recorded=frozenset({*start, *demand}),
         failed=failed,
         problem=problem,
     )
@@ -206,8 +209,9 @@ def _filled(subject: Subject, recording: Recording, unfinished: frozenset[str]) 
     Some of that was imported after the start had failed: its seconds are measured ones.
     """
     library = subject.library()
-    further = set(library.imported(subject.roots, recording.start.keys() - unfinished))
-    start = {**subject.estimates(further), **recording.start}
+    found = library.imported(subject.roots, recording.start.keys() - unfinished)
+    further = subject.estimates(found)
+    start = {**further, **recording.start}
     start |= {path: one for path, one in recording.demand.items() if path in further}
     demanded = library.demanded(subject.handler.module)
     demand = library.imported(sorted(demanded), start.keys() | recording.demand.keys())

@@ -67,8 +67,9 @@ def _estimate(files: Files) -> int:
 
 
 def is_native(path: str) -> bool:
-    """Whether a file is a shared object, by its name."""
-    return path.endswith(".so") or ".so." in path
+    """Whether a file is a shared object, by its name; its folder may be called anything."""
+    name = path.rpartition("/")[2]
+    return name.endswith(".so") or ".so." in name
 
 
 def _level_one(files: Files) -> float:

@@ -5,7 +5,6 @@ That is found out by importing the handler (rehearsal.py), or read from the sour
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -22,8 +21,13 @@ if TYPE_CHECKING:
     from overflow.measure import Measurement
     from overflow.tree import Tree
 
-READING = 5.0
-"""Seconds after which no more sources are read: the rest is taken not to be imported."""
+READING = 64 * 1024 * 1024
+"""Bytes of sources that are read in all; what is larger than the rest of them is taken to import
+nothing. examples/large takes 42 MB and four seconds. It is no time, which differs with the load of
+a machine: what is read decides what goes where."""
+
+LARGEST = 1024 * 1024
+"""Bytes of a source above which it is not read: those are tables, and import little."""
 
 EXECUTING, COMPILING, LINKING = 30e-9, 112e-9, 0.8e-9
 """Estimates of seconds for each byte: of a source, to execute and compile it, and of a shared
@@ -58,6 +62,8 @@ class Recording:
     """Seconds of the start that are no file's: finding and reading, and the standard library."""
     interpreter: float = INTERPRETER
     """Seconds of CPU for Python and what Lambda's client imports: how fast that machine was."""
+    recorded: frozenset[str] = frozenset()
+    """Those of both that were imported here, if only in part; all others were read."""
     failed: frozenset[str] = frozenset()
     """Those of both whose execution came to no good end."""
     problem: str = ""
@@ -90,13 +96,15 @@ class Subject:
         return [self.handler.module, *(n.replace("-", "_") for n in self.handler.adapters)]
 
     def library(self) -> Library:
-        """Its modules, for as long as there is time to read them."""
-        end = time.monotonic() + READING
-        sizes = self.sizes
+        """Its modules, of whose sources READING bytes can be read."""
+        sizes, left = self.sizes, READING
 
         def read(path: str) -> bytes | None:
-            place = self.place(path)
-            return place.read_bytes() if path in sizes and time.monotonic() < end else None
+            nonlocal left
+            if sizes[path] > min(left, LARGEST):
+                return None
+            left -= sizes[path]
+            return self.place(path).read_bytes()
 
         return Library(paths=sizes, read=read)
 

@@ -484,3 +484,22 @@ class TestDemand:
         project.write("app.py", "def handler(event, context):\n    import little\n")
         built = build(project, *AUTO)
         assert built.report["proof"]["finding"] == "proven"
+
+    @pytest.mark.parametrize(
+        ("start", "options"),
+        [
+            ("", ("--no-start-record",)),
+            ("if os.environ['LAMBDA_TASK_ROOT'] != '/var/task':\n    os._exit(7)\n", ()),
+        ],
+        ids=["not asked for", "no answer"],
+    )
+    def test_what_was_only_read_may_be_what_the_app_does_without(
+        self, build: Callable[..., Built], tmp_path: Path, start: str, options: tuple[str, ...]
+    ) -> None:
+        project = wide(tmp_path)
+        path = tmp_path / "little/payload/little/__init__.py"
+        path.write_text("raise ImportError('libGL.so.1: cannot open')", encoding="utf-8")
+        guarded = "    try:\n        import little\n    except ImportError:\n        pass\n"
+        project.write("app.py", f"import os\n{start}def handler(event, context):\n{guarded}")
+        built = build(project, *AUTO, *options)
+        assert built.report["proof"]["finding"] == "proven"

@@ -92,6 +92,15 @@ def test_seconds_are_each_files_own(app: App) -> None:
     assert 0 < found.overhead < 0.3
 
 
+def test_handler_of_a_project_without_files(app: App) -> None:
+    """It is installed, and `--exclude '*'` leaves the project's own out."""
+    (app.folder / "task").mkdir()
+    (app.folder / "site/app.py").write_text("def handler(event, context): pass\n", "utf-8")
+    found = app.record({})
+    assert found.problem == found.note == ""
+    assert found.start.keys() == {"_vendor/app.py"}
+
+
 def times(app: App) -> str:
     """An import that takes long the first time, as with files that no cache holds yet."""
     count = app.folder / "count"

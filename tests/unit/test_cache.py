@@ -111,7 +111,10 @@ def test_folder_that_cannot_be(tmp_path: Path) -> None:
     cache.prune()
 
 
-def test_nothing_is_kept_without_a_folder() -> None:
+def test_nothing_is_kept_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is anything found, whatever the current folder has."""
+    monkeypatch.chdir(tmp_path)
+    Cache(folder=tmp_path / "None").put("kind", "a", b"content")
     NO_CACHE.put("kind", "a", b"content")
     assert NO_CACHE.get("kind", "a") is None
     assert NO_CACHE.place("kind") is None

@@ -128,9 +128,9 @@ def test_watched_child_is_handed_nothing_either(
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("gone", [None, ProcessLookupError, PermissionError])
 def test_watched_child_ends_with_us(
-    stubborn: bool, gone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stubborn: bool, gone: type[OSError] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its whole group, and that it has ended by itself is not what we end with."""
     sent = []
@@ -138,7 +138,7 @@ def test_watched_child_ends_with_us(
     def killpg(group: int, number: int) -> None:
         sent.append((group, number))
         if gone:
-            raise ProcessLookupError
+            raise gone
 
     monkeypatch.setattr(os, "killpg", killpg)
     monkeypatch.setattr(subprocess, "Popen", Child)

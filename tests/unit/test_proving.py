@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow.attempt import Attempt, Place, Trial, _environment, _lines
-from overflow.proof import Finding, Proof
+from overflow.proof import Cold, Finding, Proof
 from overflow.proving import _kept, _proof, fetches, later, trial_of
 from overflow.runtime.manifest import Group, Manifest, Wheel
 from overflow.startup import Recording, Seconds
@@ -98,6 +98,12 @@ def test_whatever_was_kept_is_read(content: bytes) -> None:
     assert found is None or found.finding is Finding.PROVEN
 
 
+def test_no_more_is_kept_than_there_is() -> None:
+    kept = _kept(json.dumps({"total": 0.5, "install": 10**400}).encode())
+    assert kept is not None
+    assert kept.cold == Cold(total=0.5, install=0.5)
+
+
 @pytest.mark.parametrize(
     ("demand", "known", "failed", "expected"),
     [
@@ -128,14 +134,46 @@ def test_no_secret_is_passed_on() -> None:
     assert "hush" not in found.values()
 
 
+def recording(*recorded: str, problem: str = "") -> Recording:
+    """Of `app`, which asks for `alpha` and `beta` when it is called."""
+    demand = ("_vendor/alpha/__init__.py", "_vendor/beta.py")
+    once = Seconds(execute=0.0, compile=0.0)
+    return Recording(
+        start={"app.py": once},
+        demand=dict.fromkeys(demand, once),
+        recorded=frozenset(recorded),
+        problem=problem,
+    )
+
+
 def test_what_may_be_fetched_is_not_imported_in_a_build() -> None:
     """There is no network: of a plan that defers, the start alone is tried."""
-    once = Seconds(execute=0.0, compile=0.0)
-    recording = Recording(start={"app.py": once}, demand={"_vendor/alpha/__init__.py": once})
     whole, deferring = plan_of({"alpha": 1}), plan_of({"alpha": 300})
     assert deferring.deferred
-    assert trial_of(recording, Path("/python"), whole).modules == ("alpha",)
-    assert trial_of(recording, Path("/python"), deferring).modules == ()
+    recorded = recording("app.py", "_vendor/alpha/__init__.py", "_vendor/beta.py")
+    assert trial_of(recorded, Path("/python"), whole).modules == ("alpha", "beta")
+    assert trial_of(recorded, Path("/python"), deferring).modules == ()
+
+
+@pytest.mark.parametrize(
+    ("known", "modules", "before"),
+    [
+        (recording(), (), None),
+        (recording(problem="it ended with 7"), (), "it ended with 7"),
+        (
+            recording("app.py", "_vendor/beta.py", problem="KeyError: 'x'"),
+            ("beta",),
+            "KeyError: 'x'",
+        ),
+        (recording("app.py"), (), ""),
+    ],
+    ids=["read", "without an answer", "in part", "no more than the start"],
+)
+def test_what_was_only_read_proves_nothing(
+    known: Recording, modules: tuple[str, ...], before: str | None
+) -> None:
+    trial = trial_of(known, Path("/python"), plan_of({"alpha": 1}))
+    assert (trial.modules, trial.before) == (modules, before)
 
 
 def test_only_what_comes_at_once_is_fetched_by_a_start() -> None:

@@ -66,6 +66,23 @@ def test_blocks_are_those_of_all_contents_joined(
     assert found == [joined[start : start + 7] for start in starts]
 
 
+@pytest.mark.parametrize(
+    ("path", "native"),
+    [
+        ("/a/b.so", True),
+        ("/a/libb.so.1.2", True),
+        ("b.cpython-312-x86_64-linux-gnu.so", True),
+        ("/a/b.py", False),
+        ("/a/b.sorted", False),
+        ("/out.so.d/b.py", False),
+        ("/a.so/b.py", False),
+    ],
+)
+def test_shared_objects_go_by_their_own_names(path: str, native: bool) -> None:
+    """The output folder's is no part of what an estimate is known by in the cache."""
+    assert sample.is_native(path) is native
+
+
 def test_nothing_takes_nothing(tmp_path: Path) -> None:
     assert estimates([[], files(tmp_path, {"empty": b""})], None, NO_CACHE) == [0, 0]
 

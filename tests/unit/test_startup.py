@@ -66,6 +66,7 @@ def test_recording_has_seconds_of_the_start_and_of_the_rest(subject: Subject) ->
         demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
         overhead=0.75,
         interpreter=0.0625,
+        recorded=frozenset({"app.py", "_vendor/a/__init__.py"}),
     )
     assert found.seconds == 1.25
     assert found.all.keys() == {"app.py", "_vendor/a/__init__.py"}
@@ -83,6 +84,7 @@ def test_shortest_of_several_rehearsals_counts(subject: Subject) -> None:
         demand={"_vendor/a/__init__.py": Seconds(execute=0.125, compile=2.0)},
         overhead=0.5,
         interpreter=0.03125,
+        recorded=frozenset({"app.py", "_vendor/a/__init__.py"}),
     )
     assert _shortest(subject, said()) == _heard(subject, said())
     assert _shortest(subject, b"{}\n" + said()) is None
@@ -101,6 +103,7 @@ def test_after_a_problem_the_rest_is_read(subject: Subject) -> None:
     assert found.start["_vendor/b.py"].compile == pytest.approx(100 * COMPILING)
     assert found.start["_vendor/a/native.abi3.so"].compile == 0
     assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.recorded == start.keys()
     assert found.overhead == pytest.approx(0.75 + 2 * FINDING)
     assert found.note.startswith("the handler could not be imported here")
     assert len(found.note) < 400
@@ -111,12 +114,30 @@ def test_what_cannot_be_run_is_read(subject: Subject) -> None:
     own = {"a/__init__.py", "a/native.abi3.so", "b.py", "d.py", "e.py"}
     assert found.start.keys() == {"app.py", *(f"_vendor/{path}" for path in own)}
     assert found.demand.keys() == {"_vendor/c.py"}
+    assert found.recorded == frozenset()
     assert found.overhead == pytest.approx(6 * FINDING)
     assert found.note.endswith("as asked")
 
 
-def test_reading_ends_in_time(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "READING", -1.0)
+@pytest.mark.parametrize(
+    ("most", "found"),
+    [
+        (33, []),
+        (34, ["a/__init__.py", "d.py"]),
+        (34 + 8, ["a/__init__.py", "d.py", "e.py"]),
+        (34 + 8 + 30, ["a/__init__.py", "a/native.abi3.so", "b.py", "d.py", "e.py"]),
+    ],
+)
+def test_reading_ends_after_so_many_bytes(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, most: int, found: list[str]
+) -> None:
+    """However long that takes: `app`, `d` and `a` are read one after the other."""
+    monkeypatch.setattr(startup, "READING", most)
+    assert sorted(read_start(subject).start) == sorted(["app.py", *(f"_vendor/{p}" for p in found)])
+
+
+def test_large_sources_are_not_read(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "LARGEST", 10)
     assert read_start(subject).all.keys() == {"app.py"}
 
 
@@ -134,12 +155,14 @@ def test_reading_ends_in_time(subject: Subject, monkeypatch: pytest.MonkeyPatch)
         said(start={"app.py": [float("nan"), 1]}),
         said(overhead=-1),
         said(overhead=None),
+        said(overhead=10**400),
+        said(start={"app.py": [10**400, 0]}),
         said(interpreter="fast"),
         said(unfinished=1),
         said(failed=None),
         b"[" * 100_000,
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_damaged_record_is_none(subject: Subject, content: bytes) -> None:
     assert _heard(subject, content) is None
