@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow import fetching
+from overflow.budget import Budget
 from overflow.costs import DOWNLOAD, FETCH, FETCH_WHEEL, IDLE, WHEEL
 from overflow.costs import fetching as seconds_of
 from overflow.fetching import Chosen, Fetching, choose
@@ -84,8 +85,12 @@ def verdicts(count: int, wheel: int = 30_000_000) -> dict[str, Verdict]:
 
 def of(scales: Scales, known: Mapping[str, Verdict], size: int = 90_000_000) -> Fetching:
     sizes = dict.fromkeys(known, size)
+    return Fetching(budget=budget(scales), verdicts=known, sizes=sizes)
+
+
+def budget(scales: Scales, room: int = 0) -> Budget:
     stub: Any = scales
-    return Fetching(scales=stub, verdicts=known, sizes=sizes)
+    return Budget(scales=stub, modules=(), own={}, used=0, most=room)
 
 
 LOADS = st.lists(
@@ -136,10 +141,9 @@ def test_it_must_save_what_it_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetching one group here leaves room to vendor the other."""
     loads = [load(900, 600, 0.1), load(900, 600, 4.0)]
     made = of(Scales(known=loads, lazy=True, imported=False), verdicts(2), size=100)
-    settled = frozenset({0, 1})
     for worth, is_worth_it in ((3.0, True), (5.0, False)):
         monkeypatch.setattr(fetching, "WORTH", worth)
-        found = made.better(1300, MUCH, settled)
+        found = made.better(1300, MUCH, 4.1)
         assert (found is not None) is is_worth_it
     assert made.better(1300, MUCH, None) is not None, "the only way is worth it"
 
@@ -189,17 +193,18 @@ def test_it_comes_without_bytecode() -> None:
 
 
 def test_where_everything_fits_nothing_is_fetched() -> None:
-    stub: Any = Scales(known=[load(900, 600, 0.1)])
-    found = choose(stub, verdicts(1), {"n0": 9}, room=1_000_000, tmp=MUCH)
-    assert found == Chosen(packed=frozenset())
-    assert choose(stub, {"n0": private()}, {"n0": 9}, room=5, tmp=MUCH) is None
+    scales = Scales(known=[load(900, 600, 0.1)])
+    ample, tight = budget(scales, 1_000_000), budget(scales, 5)
+    found = choose([ample], verdicts(1), {"n0": 9}, tmp=MUCH)
+    assert found == (ample, Chosen(packed=frozenset()))
+    assert choose([tight], {"n0": private()}, {"n0": 9}, tmp=MUCH) is None
 
 
 def test_room_is_left_for_what_fetches() -> None:
-    stub: Any = Scales(known=[load(900_000, 900_000, 0.1)])
+    scales = Scales(known=[load(900_000, 900_000, 0.1)])
     room = fetching_size() + len(URL) + fetching.LONGEST_WHEEL
     for less in (0, 1):
-        found = choose(stub, verdicts(1), {"n0": 9}, room=room - less, tmp=MUCH)
+        found = choose([budget(scales, room - less)], verdicts(1), {"n0": 9}, tmp=MUCH)
         assert (found is None) == bool(less)
 
 
