@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from overflow.appraisal import BYTECODE
 from overflow.bytecode import TASK, cached_name
 from overflow.generated import fetching_files, fetching_size
 from overflow.reading import is_own
 from overflow.runtime.manifest import VENDOR_FOLDER
+from overflow.startup import COMPILING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 START, DEMAND, NEAR, FAR = range(4)
 """Of what use bytecode is: for each start, for what the code asks for, or for what lies near to
 what is imported, or far."""
+
+NOTHING = frozenset[int]()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +60,36 @@ class Budget:
         """Bytes for distributions; fetches: whether something is fetched, which takes some, too."""
         own = sum(one.size for one in self._own(fetches=fetches).values())
         return self.most - self.used - own - fetching_size() * fetches
+
+    def compiled(self, packed: Choice, fetched: Choice = NOTHING) -> set[str]:
+        """About what has bytecode once these leave: what is left of the room gets some, too.
+
+        Nothing is compiled for it, so that of the rest sizes are estimates.
+        """
+        scales = self.scales
+        there = set(range(len(scales.groups))) - fetched
+        loads = scales.loads()
+        taken = sum(loads[at].packed if at in packed else loads[at].vendored for at in there)
+        left = self.room(fetches=bool(fetched)) - taken
+        found = set(self._own(fetches=bool(fetched))) | scales.compiled(there)
+        for module in self._offered(packed, fetched):
+            expected = int(BYTECODE * module.size)
+            if module.path not in found and expected <= left:
+                found.add(module.path)
+                left -= expected
+        return found
+
+    def compiling(self, packed: Choice, fetched: Choice = NOTHING) -> float:
+        """About how many seconds what is imported compiles then, by bytes of its sources.
+
+        Recorded seconds are others each time, and bundles must not be.
+        """
+        wanted = {path for path in self.scales.recording.all if path.endswith(".py")}
+        missing = wanted - self.compiled(packed, fetched)
+        own = sum(one.size for one in self.modules if one.path in missing)
+        installed = self.scales.measurement.tree.sizes.items()
+        rest = sum(size for path, size in installed if f"{VENDOR_FOLDER}/{path}" in missing)
+        return COMPILING * (own + rest)
 
     def bytecode(self, packed: Choice, fetched: Choice) -> dict[str, Compiled]:
         """What has room before all else, of a choice that was weighed; by path in the bundle."""

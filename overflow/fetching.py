@@ -58,19 +58,26 @@ def choose(
 ) -> tuple[Budget, Chosen] | None:
     """What leaves, so that the rest fits into a budget; None where all that may is too little.
 
-    Budgets are asked in their order. sizes: bytes by distribution as it is installed, of those that
-    may be fetched. tmp: bytes.
+    Budgets are asked in their order. Fetching is the only way where packing fits into none of them,
+    and not where it fits into a later one: then that is what fetching must be better than.
+    sizes: bytes by distribution as it is installed, of those that may be fetched. tmp: bytes.
     """
+    tried: list[Budget] = []
+    settled: tuple[Budget, Chosen] | None = None
+    least: float | None = None
     for budget in budgets:
+        tried.append(budget)
         packed = settle(budget.scales, budget.room(fetches=False), tmp=tmp)
-        least = None if packed is None else packing(budget.scales, packed)
+        if packed is not None:
+            settled = budget, Chosen(packed=packed)
+            least = packing(budget.scales, packed) + budget.compiling(packed)
+            break
+    for budget in tried:
         fetching = Fetching(budget=budget, verdicts=verdicts, sizes=sizes)
         better = fetching.better(budget.room(fetches=True), tmp, least)
         if better is not None:
             return budget, better
-        if packed is not None:
-            return budget, Chosen(packed=packed)
-    return None
+    return settled
 
 
 def packing(scales: Appraisal, packed: Choice) -> float:
@@ -96,7 +103,8 @@ class Fetching:
     def better(self, room: int, tmp: int, least: float | None) -> Chosen | None:
         """A choice that is worth it to depend on an index for; None: there is none.
 
-        room, tmp: bytes. least: seconds of packing where nothing is fetched; None: it is too much.
+        room, tmp: bytes. least: seconds of packing and compiling where nothing is fetched; None:
+        that is too much.
         """
         if least is not None and least < WORTH:
             return None
@@ -132,11 +140,10 @@ class Fetching:
         return start + FETCH * bool(eager), later + FETCH * (bool(asked) and not eager)
 
     def _all(self, packed: Choice, fetched: Choice) -> float:
-        """Seconds that packing and fetching take."""
-        now = packing(self.scales, packed) + sum(
-            self._options[at].seconds for at in sorted(fetched)
-        )
-        return now + FETCH * any(self._seconds(fetched))
+        """Seconds that packing, fetching and compiling take."""
+        waiting = sum(self._fetching(at) * self._share(at) for at in sorted(fetched))
+        waiting += FETCH * any(self._seconds(fetched))
+        return packing(self.scales, packed) + waiting + self.budget.compiling(packed, fetched)
 
     @cached_property
     def _groups(self) -> dict[int, RuntimeGroup]:
@@ -158,12 +165,16 @@ class Fetching:
         # It comes without bytecode. Recorded seconds are others each time, and bundles must not be.
         source = sum(scales.measurement.tree.sizes[path] for path in scales.modules(at))
         seconds = self._fetching(at) + source * COMPILING
-        waits = scales.provided[at] is not None and not scales.is_imported(at)
         return Option(
             room=scales.entry(at) + sum(len(one.url) + LONGEST_WHEEL for one in group.wheels),
             tmp=group.size,
-            seconds=seconds * IDLE if waits else seconds,
+            seconds=seconds * self._share(at),
         )
+
+    def _share(self, at: int) -> float:
+        """How much its seconds count."""
+        waits = self.scales.provided[at] is not None and not self.scales.is_imported(at)
+        return IDLE if waits else 1.0
 
     def _fetching(self, at: int) -> float:
         group, names = self._groups[at], self.scales.groups[at]

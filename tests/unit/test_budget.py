@@ -12,13 +12,15 @@ from overflow.budget import Budget, compiled, own_modules
 from overflow.bytecode import Compiled, Compiler
 from overflow.generated import fetching_files, fetching_size
 from overflow.measure import measure
-from overflow.startup import Recording, Seconds
+from overflow.startup import COMPILING, Recording, Seconds
 from overflow.tree import read_tree
 from tests.unit.builders import NO_CACHE, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from overflow.packing import Choice
 
 AMPLE = 1 << 40
 TAG = "cpython-312"
@@ -74,11 +76,11 @@ def sources(bytecode: Iterable[str]) -> list[str]:
     return [path.replace("__pycache__/", "").replace(f"{TAG}.pyc", "py") for path in bytecode]
 
 
-def with_own(budget: Budget) -> Budget:
+def with_own(budget: Budget, most: int = AMPLE) -> Budget:
     """Where what each start imports has its room first."""
     needed = [one for one in budget.modules if one.path == "app.py" or one.path in FILES]
     own = compiled(budget.scales.compiler, needed)
-    return replace(budget, own=own)
+    return replace(budget, own=own, most=most)
 
 
 def test_the_projects_modules_get_bytecode_in_order_of_use(budget: Budget) -> None:
@@ -125,3 +127,24 @@ def test_bytecode_that_has_its_room_takes_it(budget: Budget) -> None:
     own = with_own(budget)
     assert own.room(fetches=False) == AMPLE - 1000 - 10 - 7
     assert own.room(fetches=True) == AMPLE - 1000 - 10 - 7 - 2 * fetching_size()
+
+
+@pytest.mark.parametrize(
+    ("left", "packed", "missing"),
+    [
+        (0, NOTHING, 100 + 20 + 200),
+        (20, NOTHING, 100 + 20 + 200),
+        (30, NOTHING, 100 + 200),
+        (150, NOTHING, 200),
+        (400, NOTHING, 0),
+        (400, LIB, 100 + 200),
+    ],
+)
+def test_what_is_compiled_at_a_start_goes_by_bytes(
+    budget: Budget, left: int, packed: Choice, missing: int
+) -> None:
+    """Recorded seconds have no part in it; what lies in an archive is compiled, too."""
+    (load,) = budget.scales.loads()
+    taken = load.packed if packed else load.vendored
+    found = with_own(budget, most=1000 + 10 + 7 + taken + left)
+    assert found.compiling(packed) == pytest.approx(COMPILING * missing)

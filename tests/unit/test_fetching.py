@@ -23,7 +23,7 @@ from overflow.startup import COMPILING, Recording, Seconds
 from tests.unit.builders import HASH, distribution, private, public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from overflow.classify import Verdict
 
@@ -39,6 +39,9 @@ class Scales:
     imported: bool = True
     lazy: bool = False
     compile: float = 0.0
+    own: float = 0.0
+    """Seconds to compile what is vendored in any case."""
+    with_bytecode: bool = True
 
     @property
     def groups(self) -> list[frozenset[str]]:
@@ -51,12 +54,14 @@ class Scales:
     @property
     def measurement(self) -> Any:
         found = {f"n{at}": distribution(f"n{at}", files=["x.py"]) for at in range(len(self.known))}
-        size = round(self.compile / COMPILING)
-        return SimpleNamespace(by_name=found, tree=SimpleNamespace(sizes={"x.py": size}))
+        sizes = {"x.py": self.compile, "y.py": self.own}
+        sizes = {path: round(seconds / COMPILING) for path, seconds in sizes.items()}
+        return SimpleNamespace(by_name=found, tree=SimpleNamespace(sizes=sizes))
 
     @property
     def recording(self) -> Recording:
-        return Recording(start={"_vendor/x.py": Seconds(execute=0.0, compile=1000.0)})
+        slow = Seconds(execute=0.0, compile=1000.0)
+        return Recording(start={"_vendor/x.py": slow, "_vendor/y.py": slow})
 
     def loads(self) -> Sequence[Load]:
         return self.known
@@ -68,10 +73,16 @@ class Scales:
         return self.imported
 
     def modules(self, _: int) -> list[str]:
-        return ["x.py"]
+        return ["x.py"] if self.with_bytecode else []
 
     def entry(self, _: int) -> int:
         return 0
+
+    def compiled(self, _: Iterable[int]) -> set[str]:
+        return {"_vendor/y.py"} if self.with_bytecode else set()
+
+    def python_files(self, _: int) -> list[str]:
+        return []
 
 
 def load(size: int, packed: int, seconds: float) -> Load:
@@ -206,6 +217,34 @@ def test_room_is_left_for_what_fetches() -> None:
     for less in (0, 1):
         found = choose([budget(scales, room - less)], verdicts(1), {"n0": 9}, tmp=MUCH)
         assert (found is None) == bool(less)
+
+
+def test_packing_without_bytecode_comes_before_fetching() -> None:
+    """What it compiles counts: then fetching may be worth it, with bytecode or without."""
+    room = 400_000
+    large = Scales(known=[load(900_000, 600_000, 0.1)])
+    small = replace(large, known=[load(800_000, 300_000, 0.1)], with_bytecode=False)
+    budgets = [budget(large, room), budget(small, room)]
+    for seconds, is_worth_it in ((0.0, False), (2.0, True)):
+        for one in (large, small):
+            one.own = seconds
+        found = choose(budgets, verdicts(1, wheel=1000), {"n0": 9}, tmp=MUCH)
+        assert found is not None
+        used, chosen = found
+        assert bool(chosen.fetched) is is_worth_it
+        assert used is budgets[not is_worth_it]
+    budgets[1] = budget(small, 200_000)
+    large.own = small.own = 0.0
+    only = choose(budgets, verdicts(1, wheel=1000), {"n0": 9}, tmp=MUCH)
+    assert only is not None
+    assert only[1].fetched, "the only way"
+
+
+def test_what_packing_compiles_too_is_no_gain_of_fetching() -> None:
+    scales = Scales(known=[load(900_000, 300_000, 0.5)], compile=5.0, with_bytecode=False)
+    found = choose([budget(scales, 400_000)], verdicts(1, wheel=1000), {"n0": 9}, tmp=MUCH)
+    assert found is not None
+    assert found[1].packed == {0}
 
 
 def test_either_the_cpu_or_the_network_is_waited_for() -> None:
