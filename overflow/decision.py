@@ -138,7 +138,7 @@ def pack(
     if used + materials.measurement.size <= question.threshold:
         # Nothing overflows for want of room for bytecode: that gets what is left.
         budget.scales.weigh(frozenset())
-        return _packed(question, budget, Chosen(packed=frozenset()), verdicts, None)
+        return _packed(question, budget, Chosen(packed=frozenset()), verdicts, ())
     at_start = [one for one in budget.modules if one.use == START]
     compiling = replace(
         budget,
@@ -149,7 +149,7 @@ def pack(
     sizes = materials.whole if question.may_fetch else {}
     found = choose(budgets, verdicts, sizes, tmp=question.tmp)
     last, chosen = found or (budgets[-1], Chosen(packed=everything(budget.scales.loads())))
-    return _packed(question, last, chosen, verdicts, last.room(fetches=False))
+    return _packed(question, last, chosen, verdicts, budgets)
 
 
 def _scales(
@@ -185,11 +185,11 @@ def _packed(
     budget: Budget,
     chosen: Chosen,
     verdicts: Mapping[str, Verdict],
-    room: int | None,
+    budgets: Sequence[Budget],
 ) -> Decision:
     """The decision for a choice, which may be too large.
 
-    room: bytes that there were for what was chosen among; None where nothing overflows.
+    budgets: what it was chosen from; none where nothing overflows.
     """
     scales = budget.scales
     generated = generate(
@@ -216,7 +216,7 @@ def _packed(
     left = question.most - plan.bundle_size - _total(bytecode)
     bytecode |= budget.more_bytecode(chosen.packed, chosen.fetched, bytecode, left)
     plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)))
-    prediction = _prediction(question, scales, chosen, plan, bytecode, room)
+    prediction = _prediction(question, scales, chosen, plan, bytecode, budgets)
     return Decision(
         plan=plan, generated=generated, crates=crates, bytecode=bytecode, prediction=prediction
     )
@@ -228,7 +228,7 @@ def _prediction(
     chosen: Chosen,
     plan: Plan,
     bytecode: Collection[str],
-    room: int | None,
+    budgets: Sequence[Budget],
 ) -> Prediction | None:
     """What the start will take, and what it would with the other strategies."""
     recording = scales.recording
@@ -238,16 +238,17 @@ def _prediction(
     modules = (path for path in recording.all if path.endswith(".py"))
     beside = {path for path in modules if cached_name(path, tag) in bytecode}
     terms = Terms(
-        room=room,
+        strategy=question.strategy,
+        chosen=None if chosen.fetched else chosen.packed,
+        compiled=beside | scales.compiled(chosen.packed),
+        scales=scales,
+        budgets=budgets,
         tmp=question.tmp,
         lazy=question.lazy,
-        deferred=0 if room is None else sum(p.size for p in plan.placements if p.verdict.is_public),
+        deferred=sum(p.size for p in plan.placements if p.verdict.is_public) if budgets else 0,
     )
-    compiled = beside | scales.compiled(chosen.packed)
-    found = forecast(scales, chosen.packed, compiled, chosen.seconds)
-    strategies = {question.strategy.value: found.total}
-    strategies |= others(scales, terms, question.strategy)
-    return replace(found, strategies=strategies)
+    found = forecast(scales, chosen.packed, terms.compiled, chosen.seconds)
+    return replace(found, strategies={question.strategy.value: found.total, **others(terms)})
 
 
 def _placements(
