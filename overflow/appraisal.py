@@ -119,9 +119,9 @@ class Appraisal:
         at_start = AT_ONCE * bool(start) + sum(map(self._unpacking, sorted(start)))
         return at_start, sum(map(self._unpacking, on_import))
 
-    def compiled(self, choice: Choice) -> set[str]:
-        """The modules that are packed with their bytecode, by the recording's names."""
-        return {f"{VENDOR_FOLDER}/{path}" for at in choice for path in self.modules(at)}
+    def compiled(self, groups: Iterable[int]) -> set[str]:
+        """The modules whose bytecode goes with these groups, by the recording's names."""
+        return {f"{VENDOR_FOLDER}/{path}" for at in groups for path in self.modules(at)}
 
     def waiting(self, choice: Choice) -> frozenset[str]:
         """Names of the distributions that are lazy."""
@@ -142,42 +142,6 @@ class Appraisal:
         """Bytecode of what stays vendored, by path in the bundle."""
         staying = (each for at, each in self._vendored.items() if at not in choice)
         return {self._in_bundle(name): one for each in staying for name, one in each.items()}
-
-    def more_bytecode(self, choice: Choice, room: int) -> dict[str, Compiled]:
-        """Bytecode for the rest of the room: of what start-up imports, then of what lies near it.
-
-        Source is about as large as its bytecode, so no more is compiled than may fit.
-        """
-        known = self.bytecode(choice)
-        sources: dict[str, Path] = {}
-        expected = 0
-        for at, path in self._rest(choice):
-            if expected > 2 * room or room <= 0:
-                break
-            (named,) = self._sources(at, [path], packed=False).items()
-            if self._in_bundle(named[0]) not in known:
-                sources |= dict([named])
-                expected += self.measurement.tree.sizes[path]
-        found: dict[str, Compiled] = {}
-        for name, one in self.compiler.compile(sources).items():
-            if one.size <= room:
-                found[self._in_bundle(name)] = one
-                room -= one.size
-        return found
-
-    def _rest(self, choice: Choice) -> list[tuple[int, str]]:
-        """Vendored modules, in the order in which bytecode of them is of use."""
-        staying = (at for at in range(len(self.groups)) if at not in choice)
-        listed = [(at, path) for at in staying for path in self._python_files(at)]
-        start, wanted = self.recording.start, self.recording.all
-        imported = {at for at in range(len(self.groups)) if self.is_imported(at)}
-
-        def usefulness(one: tuple[int, str]) -> tuple[bool, bool, bool, str]:
-            at, path = one
-            name = f"{VENDOR_FOLDER}/{path}"
-            return name not in start, name not in wanted, at not in imported, path
-
-        return sorted(listed, key=usefulness)
 
     def _load(self, at: int) -> Load:
         size, bytecode = self._sizes[at], self._bytecode(at)
@@ -248,7 +212,8 @@ class Appraisal:
     def _files_of(self, name: str) -> tuple[str, ...]:
         return self.measurement.by_name[name].files
 
-    def _python_files(self, at: int) -> list[str]:
+    def python_files(self, at: int) -> list[str]:
+        """The sources of a group."""
         return [path for path in self._files(at) if path.endswith(".py")]
 
     def modules(self, at: int) -> list[str]:
@@ -256,7 +221,7 @@ class Appraisal:
         if not self.with_bytecode:
             return []
         wanted = self.recording.all
-        return [path for path in self._python_files(at) if f"{VENDOR_FOLDER}/{path}" in wanted]
+        return [path for path in self.python_files(at) if f"{VENDOR_FOLDER}/{path}" in wanted]
 
     def _sources(self, at: int, paths: Iterable[str], *, packed: bool) -> dict[str, Path]:
         """Files by where they will lie."""

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from overflow.appraisal import Appraisal
-from overflow.bytecode import TASK, cached_name
+from overflow.budget import START, Budget, compiled, own_modules
+from overflow.bytecode import cached_name
 from overflow.fetching import Chosen, choose
 from overflow.forecast import Terms, forecast, others
-from overflow.generated import Generated, generate
+from overflow.generated import Generated, fetching_files, generate
 from overflow.grouping import group
 from overflow.installer import InstalledBy
 from overflow.limits import MARGIN, TMP_HEADROOM
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
+    from overflow.budget import Module
     from overflow.bytecode import Compiled, Compiler
     from overflow.cache import Cache
     from overflow.classify import Verdict
@@ -125,28 +127,29 @@ def pack(
     plain = generate(
         target=question.target, handler=question.handler, deferred=(), verdicts=verdicts
     )
-    own = _own_bytecode(materials, plain, question.target)
     used = question.project_size + plain.size
-    size = used + materials.measurement.size
-    if size <= question.threshold:
+    budget = Budget(
+        scales=_scales(question, materials, groups, with_bytecode=False),
+        modules=_modules(question, materials, plain),
+        own={},
+        used=used,
+        most=question.most,
+    )
+    if used + materials.measurement.size <= question.threshold:
         # Nothing overflows for want of room for bytecode: that gets what is left.
-        own = own if size + _total(own) <= question.most else {}
-        scales = _scales(question, materials, groups, with_bytecode=False)
-        scales.weigh(frozenset())
-        return _packed(question, scales, Chosen(packed=frozenset()), verdicts, own, None)
-    tmp, sizes = question.tmp, materials.whole if question.may_fetch else {}
-    scales, room = _scales(question, materials, groups, with_bytecode=True), question.most - used
-    chosen = choose(scales, verdicts, sizes, room=room - _total(own), tmp=tmp)
-    if chosen is None:
-        own = {}
-        scales = _scales(question, materials, groups, with_bytecode=False)
-        chosen = choose(scales, verdicts, sizes, room=room, tmp=tmp)
-    if chosen is None:
-        room = question.limits.limit - used
-        chosen = choose(scales, verdicts, sizes, room=room, tmp=tmp)
-    if chosen is None:
-        chosen = Chosen(packed=everything(scales.loads()))
-    return _packed(question, scales, chosen, verdicts, own, room - _total(own))
+        budget.scales.weigh(frozenset())
+        return _packed(question, budget, Chosen(packed=frozenset()), verdicts, ())
+    at_start = [one for one in budget.modules if one.use == START]
+    compiling = replace(
+        budget,
+        scales=_scales(question, materials, groups, with_bytecode=True),
+        own=compiled(materials.compiler, at_start),
+    )
+    budgets = compiling, budget, replace(budget, most=question.limits.limit)
+    sizes = materials.whole if question.may_fetch else {}
+    found = choose(budgets, verdicts, sizes, tmp=question.tmp)
+    last, chosen = found or (budgets[-1], Chosen(packed=everything(budget.scales.loads())))
+    return _packed(question, last, chosen, verdicts, budgets)
 
 
 def _scales(
@@ -166,41 +169,29 @@ def _scales(
     )
 
 
-def _own_bytecode(
-    materials: Materials, generated: Generated, target: Target
-) -> dict[str, Compiled]:
-    """That of the runtime package, and of the project's modules that start-up imports."""
-    sources: dict[str, Path] = {}
-    for path, content in generated.files.items():
-        if path.endswith(".py"):
-            sources[path] = materials.folder / "generated" / path
-            sources[path].parent.mkdir(parents=True, exist_ok=True)
-            sources[path].write_bytes(content)
-    project = materials.project
-    for path in project.sizes.keys() & materials.recording.start:
-        if path.endswith(".py"):
-            sources[path] = project.root / path
-    named = {f"{TASK}/{path}": sources[path] for path in sorted(sources)}
-    compiled = materials.compiler.compile(named)
-    places = {
-        cached_name(name.removeprefix(f"{TASK}/"), target.cache_tag): one
-        for name, one in compiled.items()
-    }
-    return {place: one for place, one in places.items() if place not in project.sizes}
+def _modules(question: Question, materials: Materials, plain: Generated) -> list[Module]:
+    """Those of the project and of the runtime package, with what may fetch."""
+    folder, project = materials.folder / "generated", materials.project
+    files = {**plain.files, **fetching_files()}
+    for path, content in files.items():
+        source = folder / path
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_bytes(content)
+    return own_modules(project, files, materials.recording, folder, question.target.cache_tag)
 
 
 def _packed(
     question: Question,
-    scales: Appraisal,
+    budget: Budget,
     chosen: Chosen,
     verdicts: Mapping[str, Verdict],
-    own: Mapping[str, Compiled],
-    room: int | None,
+    budgets: Sequence[Budget],
 ) -> Decision:
     """The decision for a choice, which may be too large.
 
-    room: bytes that there were for what was chosen among; None where nothing overflows.
+    budgets: what it was chosen from; none where nothing overflows.
     """
+    scales = budget.scales
     generated = generate(
         target=question.target,
         handler=question.handler,
@@ -221,11 +212,11 @@ def _packed(
         installed_by=InstalledBy.BUILTIN,
         bound_by="",
     )
-    bytecode = {**own, **scales.bytecode(chosen.leaving)}
+    bytecode = budget.bytecode(chosen.packed, chosen.fetched)
     left = question.most - plan.bundle_size - _total(bytecode)
-    bytecode |= scales.more_bytecode(chosen.leaving, left)
+    bytecode |= budget.more_bytecode(chosen.packed, chosen.fetched, bytecode, left)
     plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)))
-    prediction = _prediction(question, scales, chosen, plan, bytecode, room)
+    prediction = _prediction(question, scales, chosen, plan, bytecode, budgets)
     return Decision(
         plan=plan, generated=generated, crates=crates, bytecode=bytecode, prediction=prediction
     )
@@ -237,7 +228,7 @@ def _prediction(
     chosen: Chosen,
     plan: Plan,
     bytecode: Collection[str],
-    room: int | None,
+    budgets: Sequence[Budget],
 ) -> Prediction | None:
     """What the start will take, and what it would with the other strategies."""
     recording = scales.recording
@@ -247,16 +238,17 @@ def _prediction(
     modules = (path for path in recording.all if path.endswith(".py"))
     beside = {path for path in modules if cached_name(path, tag) in bytecode}
     terms = Terms(
-        room=room,
+        strategy=question.strategy,
+        chosen=None if chosen.fetched else chosen.packed,
+        compiled=beside | scales.compiled(chosen.packed),
+        scales=scales,
+        budgets=budgets,
         tmp=question.tmp,
         lazy=question.lazy,
-        deferred=0 if room is None else sum(p.size for p in plan.placements if p.verdict.is_public),
+        deferred=sum(p.size for p in plan.placements if p.verdict.is_public) if budgets else 0,
     )
-    compiled = beside | scales.compiled(chosen.packed)
-    found = forecast(scales, chosen.packed, compiled, chosen.seconds)
-    strategies = {question.strategy.value: found.total}
-    strategies |= others(scales, terms, question.strategy)
-    return replace(found, strategies=strategies)
+    found = forecast(scales, chosen.packed, terms.compiled, chosen.seconds)
+    return replace(found, strategies={question.strategy.value: found.total, **others(terms)})
 
 
 def _placements(

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from overflow.costs import FETCH, IDLE, WORTH, fetching
-from overflow.generated import fetching_size
 from overflow.grouping import folder_name
 from overflow.optimum import Option
 from overflow.packing import FETCHED, PACKED, choose_of, settle, ways_of
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from overflow.appraisal import Appraisal
+    from overflow.budget import Budget
     from overflow.classify import Verdict
     from overflow.packing import Choice
     from overflow.runtime.manifest import Group as RuntimeGroup
@@ -50,38 +50,63 @@ class Chosen:
 
 
 def choose(
-    scales: Appraisal,
+    budgets: Sequence[Budget],
     verdicts: Mapping[str, Verdict],
     sizes: Mapping[str, int],
     *,
-    room: int,
     tmp: int,
-) -> Chosen | None:
-    """What leaves, so that the rest fits into `room`; None where all that may is too little.
+) -> tuple[Budget, Chosen] | None:
+    """What leaves, so that the rest fits into a budget; None where all that may is too little.
 
-    sizes: bytes by distribution as it is installed, of those that may be fetched. room, tmp: bytes.
+    Budgets are asked in their order. Fetching is the only way where packing fits into none of them,
+    and not where it fits into a later one: then that is what fetching must be better than.
+    sizes: bytes by distribution as it is installed, of those that may be fetched. tmp: bytes.
     """
-    packed = settle(scales, room, tmp=tmp)
-    fetching = Fetching(scales=scales, verdicts=verdicts, sizes=sizes)
-    better = fetching.better(room - fetching_size(), tmp, packed)
-    return better or (None if packed is None else Chosen(packed=packed))
+    tried: list[Budget] = []
+    settled: tuple[Budget, Chosen] | None = None
+    least: float | None = None
+    for budget in budgets:
+        tried.append(budget)
+        packed = settle(budget.scales, budget.room(fetches=False), tmp=tmp)
+        if packed is not None:
+            settled = budget, Chosen(packed=packed)
+            least = packing(budget.scales, packed) + budget.compiling(packed)
+            break
+    for budget in tried:
+        fetching = Fetching(budget=budget, verdicts=verdicts, sizes=sizes)
+        better = fetching.better(budget.room(fetches=True), tmp, least)
+        if better is not None:
+            return budget, better
+    return settled
+
+
+def packing(scales: Appraisal, packed: Choice) -> float:
+    """Seconds that a start takes for what is packed."""
+    loads = scales.loads()
+    return sum(loads[at].seconds for at in sorted(packed))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fetching:
     """The groups of an appraisal that can be fetched by their wheels' URLs."""
 
-    scales: Appraisal
+    budget: Budget
     verdicts: Mapping[str, Verdict]
     sizes: Mapping[str, int]
     """Bytes by distribution, as it is installed."""
 
-    def better(self, room: int, tmp: int, settled: Choice | None) -> Chosen | None:
+    @property
+    def scales(self) -> Appraisal:
+        """By which they are weighed."""
+        return self.budget.scales
+
+    def better(self, room: int, tmp: int, least: float | None) -> Chosen | None:
         """A choice that is worth it to depend on an index for; None: there is none.
 
-        room, tmp: bytes. settled: what is packed where nothing is fetched; None: that is too much.
+        room, tmp: bytes. least: seconds of packing and compiling where nothing is fetched; None:
+        that is too much.
         """
-        if settled is not None and self._packing(settled) < WORTH:
+        if least is not None and least < WORTH:
             return None
         while self._options:
             loads = self.scales.loads()
@@ -94,7 +119,7 @@ class Fetching:
             packed, fetched = _those(found, PACKED), _those(found, FETCHED)
             if self.scales.weigh(packed):
                 continue
-            if settled is not None and self._gain(settled, packed, fetched) < WORTH:
+            if least is not None and least - self._all(packed, fetched) < WORTH:
                 return None
             names = [name for at in fetched for name in self.scales.groups[at]]
             return Chosen(
@@ -114,15 +139,11 @@ class Fetching:
         # What is needed for the first of them is paid once.
         return start + FETCH * bool(eager), later + FETCH * (bool(asked) and not eager)
 
-    def _gain(self, settled: Choice, packed: Choice, fetched: Choice) -> float:
-        """Seconds that a start takes less if something is fetched."""
-        now = self._packing(packed) + sum(self._options[at].seconds for at in sorted(fetched))
-        now += FETCH * any(self._seconds(fetched))
-        return self._packing(settled) - now
-
-    def _packing(self, packed: Choice) -> float:
-        loads = self.scales.loads()
-        return sum(loads[at].seconds for at in sorted(packed))
+    def _all(self, packed: Choice, fetched: Choice) -> float:
+        """Seconds that packing, fetching and compiling take."""
+        waiting = sum(self._fetching(at) * self._share(at) for at in sorted(fetched))
+        waiting += FETCH * any(self._seconds(fetched))
+        return packing(self.scales, packed) + waiting + self.budget.compiling(packed, fetched)
 
     @cached_property
     def _groups(self) -> dict[int, RuntimeGroup]:
@@ -144,12 +165,16 @@ class Fetching:
         # It comes without bytecode. Recorded seconds are others each time, and bundles must not be.
         source = sum(scales.measurement.tree.sizes[path] for path in scales.modules(at))
         seconds = self._fetching(at) + source * COMPILING
-        waits = scales.provided[at] is not None and not scales.is_imported(at)
         return Option(
             room=scales.entry(at) + sum(len(one.url) + LONGEST_WHEEL for one in group.wheels),
             tmp=group.size,
-            seconds=seconds * IDLE if waits else seconds,
+            seconds=seconds * self._share(at),
         )
+
+    def _share(self, at: int) -> float:
+        """How much its seconds count."""
+        waits = self.scales.provided[at] is not None and not self.scales.is_imported(at)
+        return IDLE if waits else 1.0
 
     def _fetching(self, at: int) -> float:
         group, names = self._groups[at], self.scales.groups[at]

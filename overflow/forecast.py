@@ -11,9 +11,10 @@ from overflow.plan import Strategy
 from overflow.report import Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from overflow.appraisal import Appraisal
+    from overflow.budget import Budget
     from overflow.packing import Choice
     from overflow.startup import Recording, Seconds
 
@@ -38,10 +39,17 @@ def forecast(
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What the other strategies would have to work with."""
+    """What was chosen, and what the other strategies would have to work with."""
 
-    room: int | None
-    """Bytes for what is vendored and packed; None where all fits and nothing overflows."""
+    strategy: Strategy
+    chosen: Choice | None
+    """What is packed; None where something is fetched, which no other strategy does."""
+    compiled: Collection[str]
+    """What has bytecode, by the recording's names."""
+    scales: Appraisal
+    """What it was chosen by."""
+    budgets: Sequence[Budget]
+    """What it was chosen from, in order; none where all fits and nothing overflows."""
     tmp: int
     lazy: bool
     """Whether `auto` may be lazy."""
@@ -49,20 +57,31 @@ class Terms:
     """Bytes that `defer` would install at cold start."""
 
 
-def others(scales: Appraisal, terms: Terms, chosen: Strategy) -> dict[str, float]:
+def others(terms: Terms) -> dict[str, float]:
     """Seconds of start and first use together, by strategy that was not chosen.
 
     As far as sizes are known: nothing is compressed for a plan that is not carried out.
     """
-    found = {Strategy.DEFER: _deferring(scales.recording, terms.deferred)}
-    for strategy in {Strategy.PACK, Strategy.AUTO} - {chosen}:
-        variant = replace(scales, lazy=terms.lazy and strategy is Strategy.AUTO)
-        choice: Choice | None = frozenset()
-        if terms.room is not None:
-            choice = choose(variant.loads(), terms.room, tmp=terms.tmp)
+    found: dict[Strategy, Prediction | None] = {
+        Strategy.DEFER: _deferring(terms.scales.recording, terms.deferred)
+    }
+    for strategy in {Strategy.PACK, Strategy.AUTO} - {terms.strategy}:
+        found[strategy] = _other(terms, lazy=terms.lazy and strategy is Strategy.AUTO)
+    return {strategy.value: one.total for strategy, one in found.items() if one is not None}
+
+
+def _other(terms: Terms, *, lazy: bool) -> Prediction | None:
+    """Packing that is lazy or not; None where it is too much."""
+    if not terms.budgets:
+        return forecast(terms.scales, frozenset(), terms.compiled)
+    for budget in terms.budgets:
+        scales = replace(budget.scales, lazy=lazy)
+        choice = choose(scales.loads(), budget.room(fetches=False), tmp=terms.tmp)
         if choice is not None:
-            found[strategy] = forecast(variant, choice, scales.recording.all)
-    return {strategy.value: one.total for strategy, one in found.items()}
+            is_same = budget.scales is terms.scales and choice == terms.chosen
+            other = replace(budget, scales=scales)
+            return forecast(scales, choice, terms.compiled if is_same else other.compiled(choice))
+    return None
 
 
 def _deferring(recording: Recording, size: int) -> Prediction:

@@ -89,9 +89,15 @@ def generate(
     return Generated(files=files, installer=installer_for(target) if deferred else None)
 
 
+def fetching_files() -> dict[str, bytes]:
+    """What a bundle has more from which anything is fetched by URL, by path."""
+    files = runtime_files().items()
+    return {f"_overflow/{name}": content for name, content in files if name in FETCHING}
+
+
 def fetching_size() -> int:
-    """Bytes that a bundle takes more from which anything is fetched by URL."""
-    return sum(len(content) for name, content in runtime_files().items() if name in FETCHING)
+    """Bytes of that."""
+    return sum(map(len, fetching_files().values()))
 
 
 def _build_id(overflow: str, target: Target) -> str:

@@ -128,6 +128,8 @@ def test_what_fits_in_no_other_way_is_fetched_and_said(
     assert group["provides"] == {"noise": "package"}
     assert group["wheels"][0]["url"].endswith("/noise-1.0-py3-none-any.whl")
     assert not (built.bundle / "_uv").exists()
+    for name in ("connection", "fetch", "wheel"):
+        assert f"_overflow/__pycache__/{name}.cpython-312.pyc" in built.files()
     on_disk = sum((built.bundle / path).stat().st_size for path in built.files())
     assert on_disk == report["sizes"]["bundle_bytes"] <= 0.4 * MIB - MARGIN
 

@@ -97,10 +97,13 @@ class TestBuild:
     def test_what_fits_is_vendored_with_its_bytecode(
         self, build: Callable[..., Built], project: ProjectFolder
     ) -> None:
+        """The project's own is no worse off, imported at start-up or later."""
+        project.write("views.py", "")
         built = build(project, *PACK)
         assert built.report["outcome"] == "fits"
         assert set(built.placements.values()) == {"vendored"}
         assert "_vendor/alpha/__pycache__/__init__.cpython-312.pyc" in built.files()
+        assert "__pycache__/views.cpython-312.pyc" in built.files()
 
     def test_even_packed_it_can_be_too_large(
         self, build: Callable[..., Built], tmp_path: Path

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overflow import fetching
+from overflow.budget import Budget
 from overflow.costs import DOWNLOAD, FETCH, FETCH_WHEEL, IDLE, WHEEL
 from overflow.costs import fetching as seconds_of
 from overflow.fetching import Chosen, Fetching, choose
@@ -22,7 +23,7 @@ from overflow.startup import COMPILING, Recording, Seconds
 from tests.unit.builders import HASH, distribution, private, public
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from overflow.classify import Verdict
 
@@ -38,6 +39,9 @@ class Scales:
     imported: bool = True
     lazy: bool = False
     compile: float = 0.0
+    own: float = 0.0
+    """Seconds to compile what is vendored in any case."""
+    with_bytecode: bool = True
 
     @property
     def groups(self) -> list[frozenset[str]]:
@@ -50,12 +54,14 @@ class Scales:
     @property
     def measurement(self) -> Any:
         found = {f"n{at}": distribution(f"n{at}", files=["x.py"]) for at in range(len(self.known))}
-        size = round(self.compile / COMPILING)
-        return SimpleNamespace(by_name=found, tree=SimpleNamespace(sizes={"x.py": size}))
+        sizes = {"x.py": self.compile, "y.py": self.own}
+        sizes = {path: round(seconds / COMPILING) for path, seconds in sizes.items()}
+        return SimpleNamespace(by_name=found, tree=SimpleNamespace(sizes=sizes))
 
     @property
     def recording(self) -> Recording:
-        return Recording(start={"_vendor/x.py": Seconds(execute=0.0, compile=1000.0)})
+        slow = Seconds(execute=0.0, compile=1000.0)
+        return Recording(start={"_vendor/x.py": slow, "_vendor/y.py": slow})
 
     def loads(self) -> Sequence[Load]:
         return self.known
@@ -67,10 +73,16 @@ class Scales:
         return self.imported
 
     def modules(self, _: int) -> list[str]:
-        return ["x.py"]
+        return ["x.py"] if self.with_bytecode else []
 
     def entry(self, _: int) -> int:
         return 0
+
+    def compiled(self, _: Iterable[int]) -> set[str]:
+        return {"_vendor/y.py"} if self.with_bytecode else set()
+
+    def python_files(self, _: int) -> list[str]:
+        return []
 
 
 def load(size: int, packed: int, seconds: float) -> Load:
@@ -84,8 +96,12 @@ def verdicts(count: int, wheel: int = 30_000_000) -> dict[str, Verdict]:
 
 def of(scales: Scales, known: Mapping[str, Verdict], size: int = 90_000_000) -> Fetching:
     sizes = dict.fromkeys(known, size)
+    return Fetching(budget=budget(scales), verdicts=known, sizes=sizes)
+
+
+def budget(scales: Scales, room: int = 0) -> Budget:
     stub: Any = scales
-    return Fetching(scales=stub, verdicts=known, sizes=sizes)
+    return Budget(scales=stub, modules=(), own={}, used=0, most=room)
 
 
 LOADS = st.lists(
@@ -136,10 +152,9 @@ def test_it_must_save_what_it_is_worth(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fetching one group here leaves room to vendor the other."""
     loads = [load(900, 600, 0.1), load(900, 600, 4.0)]
     made = of(Scales(known=loads, lazy=True, imported=False), verdicts(2), size=100)
-    settled = frozenset({0, 1})
     for worth, is_worth_it in ((3.0, True), (5.0, False)):
         monkeypatch.setattr(fetching, "WORTH", worth)
-        found = made.better(1300, MUCH, settled)
+        found = made.better(1300, MUCH, 4.1)
         assert (found is not None) is is_worth_it
     assert made.better(1300, MUCH, None) is not None, "the only way is worth it"
 
@@ -189,18 +204,47 @@ def test_it_comes_without_bytecode() -> None:
 
 
 def test_where_everything_fits_nothing_is_fetched() -> None:
-    stub: Any = Scales(known=[load(900, 600, 0.1)])
-    found = choose(stub, verdicts(1), {"n0": 9}, room=1_000_000, tmp=MUCH)
-    assert found == Chosen(packed=frozenset())
-    assert choose(stub, {"n0": private()}, {"n0": 9}, room=5, tmp=MUCH) is None
+    scales = Scales(known=[load(900, 600, 0.1)])
+    ample, tight = budget(scales, 1_000_000), budget(scales, 5)
+    found = choose([ample], verdicts(1), {"n0": 9}, tmp=MUCH)
+    assert found == (ample, Chosen(packed=frozenset()))
+    assert choose([tight], {"n0": private()}, {"n0": 9}, tmp=MUCH) is None
 
 
 def test_room_is_left_for_what_fetches() -> None:
-    stub: Any = Scales(known=[load(900_000, 900_000, 0.1)])
+    scales = Scales(known=[load(900_000, 900_000, 0.1)])
     room = fetching_size() + len(URL) + fetching.LONGEST_WHEEL
     for less in (0, 1):
-        found = choose(stub, verdicts(1), {"n0": 9}, room=room - less, tmp=MUCH)
+        found = choose([budget(scales, room - less)], verdicts(1), {"n0": 9}, tmp=MUCH)
         assert (found is None) == bool(less)
+
+
+def test_packing_without_bytecode_comes_before_fetching() -> None:
+    """What it compiles counts: then fetching may be worth it, with bytecode or without."""
+    room = 400_000
+    large = Scales(known=[load(900_000, 600_000, 0.1)])
+    small = replace(large, known=[load(800_000, 300_000, 0.1)], with_bytecode=False)
+    budgets = [budget(large, room), budget(small, room)]
+    for seconds, is_worth_it in ((0.0, False), (2.0, True)):
+        for one in (large, small):
+            one.own = seconds
+        found = choose(budgets, verdicts(1, wheel=1000), {"n0": 9}, tmp=MUCH)
+        assert found is not None
+        used, chosen = found
+        assert bool(chosen.fetched) is is_worth_it
+        assert used is budgets[not is_worth_it]
+    budgets[1] = budget(small, 200_000)
+    large.own = small.own = 0.0
+    only = choose(budgets, verdicts(1, wheel=1000), {"n0": 9}, tmp=MUCH)
+    assert only is not None
+    assert only[1].fetched, "the only way"
+
+
+def test_what_packing_compiles_too_is_no_gain_of_fetching() -> None:
+    scales = Scales(known=[load(900_000, 300_000, 0.5)], compile=5.0, with_bytecode=False)
+    found = choose([budget(scales, 400_000)], verdicts(1, wheel=1000), {"n0": 9}, tmp=MUCH)
+    assert found is not None
+    assert found[1].packed == {0}
 
 
 def test_either_the_cpu_or_the_network_is_waited_for() -> None:

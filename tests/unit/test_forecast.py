@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from overflow.appraisal import Appraisal
+from overflow.budget import Budget
 from overflow.bytecode import Compiled, Compiler
 from overflow.costs import AT_ONCE, CLIENT, INTERPRETER, installing, unpacking
 from overflow.forecast import Terms, forecast, others
@@ -17,7 +18,7 @@ from overflow.startup import Recording, Seconds
 from tests.unit.builders import NO_CACHE, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 EVERYTHING, NOTHING = frozenset({0, 1, 2}), frozenset[int]()
@@ -95,27 +96,75 @@ def test_on_a_slower_machine_all_takes_longer(scales: Appraisal) -> None:
     assert found.later - 8 == pytest.approx(2 * (usual.later - 8))
 
 
+def budget(scales: Appraisal, room: int = AMPLE) -> Budget:
+    return Budget(scales=scales, modules=(), own={}, used=0, most=room)
+
+
+def terms(
+    scales: Appraisal, strategy: Strategy, *budgets: Budget, compiled: Collection[str] = ()
+) -> Terms:
+    return Terms(
+        strategy=strategy,
+        chosen=None,
+        compiled=compiled,
+        scales=scales,
+        budgets=budgets,
+        tmp=AMPLE,
+        lazy=True,
+        deferred=10**9 if budgets else 0,
+    )
+
+
 def test_strategies_where_nothing_overflows(scales: Appraisal) -> None:
-    found = others(scales, Terms(room=None, tmp=AMPLE, lazy=True, deferred=0), Strategy.AUTO)
+    """The bundle is one and the same, so it compiles the same."""
     best = CLIENT + 0.9375 + 8
-    assert found == {"defer": pytest.approx(best + 7 + 16), "pack": pytest.approx(best)}
+    for compiled, compiling in ((set(RECORDING.all), 0), ({"app.py"}, 6 + 16)):
+        found = others(terms(scales, Strategy.AUTO, compiled=compiled))
+        assert found == {
+            "defer": pytest.approx(best + 7 + 16),
+            "pack": pytest.approx(best + compiling),
+        }
 
 
 def test_strategies_where_something_does(scales: Appraisal) -> None:
     """With pack, gamma is unpacked at the start; with auto never."""
     room = sum(load.vendored for load in scales.loads()) - 3000
-    terms = Terms(room=room, tmp=AMPLE, lazy=True, deferred=10**9)
-    found = {**others(scales, terms, Strategy.AUTO), **others(scales, terms, Strategy.PACK)}
-    assert found["auto"] == pytest.approx(CLIENT + 0.9375 + 8)
+    both = {one: terms(scales, one, budget(scales, room)) for one in (Strategy.AUTO, Strategy.PACK)}
+    found = {name: seconds for one in both.values() for name, seconds in others(one).items()}
+    assert found["auto"] == pytest.approx(CLIENT + 0.9375 + 1 + 8)
     assert found["auto"] + AT_ONCE < found["pack"] < found["auto"] + AT_ONCE + 0.01
-    assert found["defer"] == pytest.approx(found["auto"] + 7 + 16 + installing(10**9))
-    eager = others(scales, replace(terms, lazy=False), Strategy.PACK)
+    assert found["defer"] == pytest.approx(found["auto"] + 6 + 16 + installing(10**9))
+    eager = others(replace(both[Strategy.PACK], lazy=False))
     assert eager["auto"] == found["pack"]
 
 
+def test_the_same_choice_has_the_same_bytecode(scales: Appraisal) -> None:
+    """Whatever was found to be compiled where it was made in earnest."""
+    room = sum(load.vendored for load in scales.loads()) - 3000
+    made = terms(scales, Strategy.AUTO, budget(scales, room), compiled=RECORDING.all)
+    other = others(made)["pack"]
+    assert others(replace(made, chosen=frozenset({2})))["pack"] == pytest.approx(other - 1)
+
+
+def test_another_strategy_may_have_no_room_for_bytecode(scales: Appraisal) -> None:
+    """Then the start compiles what the room that is left does not take."""
+    plain = replace(scales, with_bytecode=False, lazy=False, _vendored={}, _estimates=[])
+    packed = sum(load.packed for load in plain.loads())
+    budgets = budget(scales, 1), budget(plain, packed + 20)
+    found = others(terms(scales, Strategy.AUTO, *budgets, compiled=RECORDING.all))["pack"]
+    unpacking = sum(plain.unpacking(EVERYTHING))
+    assert found == pytest.approx(CLIENT + 0.9375 + 7 + 8 + 16 + unpacking)
+    roomy = replace(budgets[1], most=sum(load.vendored for load in plain.loads()) + 1200)
+    found = others(terms(scales, Strategy.AUTO, budgets[0], roomy))["pack"]
+    assert found == pytest.approx(CLIENT + 0.9375 + 1 + 8 + 16), "alpha is first"
+
+
 def test_a_strategy_that_cannot_be_has_no_seconds(scales: Appraisal) -> None:
-    terms = Terms(room=1, tmp=AMPLE, lazy=True, deferred=1)
-    assert others(scales, terms, Strategy.AUTO).keys() == {"defer"}
+    assert others(terms(scales, Strategy.AUTO, budget(scales, 1))).keys() == {"defer"}
+
+
+def vendored(scales: Appraisal, room: int) -> list[str]:
+    return list(budget(scales).more_bytecode(NOTHING, NOTHING, (), room))
 
 
 def test_bytecode_goes_first_to_what_start_up_imports(scales: Appraisal) -> None:
@@ -128,4 +177,4 @@ def test_bytecode_goes_first_to_what_start_up_imports(scales: Appraisal) -> None
         "_vendor/beta/__pycache__/__init__.cpython-312.pyc",
     ]
     for count, room in ((1, 1000), (2, 1010), (3, 1010 + 3000)):
-        assert list(scales.more_bytecode(NOTHING, room)) == places[:count]
+        assert vendored(scales, room) == places[:count]
