@@ -81,3 +81,11 @@ def test_so_may_another_distribution_and_the_project(tmp_path: Path, source: str
     assert gone(tmp_path, {}, source) == set(), "the project's sources may mean any suite"
     install(tmp_path, "beta", files={"beta.py": source})
     assert gone(tmp_path, {}) == IO_TESTS
+
+
+def test_stubs_that_are_read_at_run_time_say_what_is_imported(tmp_path: Path) -> None:
+    """lazy_loader does what they say; those of others are for type checkers."""
+    lazy = "__getattr__, *_ = lazy_loader.attach_stub(__name__, __file__)"
+    stub = {"alpha/__init__.pyi": "from .tests.common import Foo"}
+    assert gone(tmp_path, {**stub, "alpha/__init__.py": lazy}) == IO_TESTS
+    assert gone(tmp_path, stub) == {*TESTED, *stub} - {"alpha/__init__.py"}
