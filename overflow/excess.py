@@ -89,14 +89,25 @@ class _Asked:
         self._stubs: set[str] = set()
 
     def read(self, distributions: Sequence[Distribution], reader: Reader) -> None:
-        """Read each source that is in no suite, then those of suites that are imported."""
+        """Read each source that is in no suite, then those of suites that are imported.
+
+        Last the stubs of those that read them to know what they import.
+        """
         pending: list[tuple[str, str]] = []
+        stubs: list[tuple[str, str]] = []
         for one in distributions:
             for path in one.files:
                 if f"/{path}".endswith(SOURCES) and not f"/{path}".endswith(NOT_ASKED):
                     self._within.get(suite_of(path) or "", pending).append((path, one.name))
+                elif path.endswith("/__init__.pyi") and suite_of(path) is None:
+                    stubs.append((path, one.name))
         for path, source in reader.project():
             pending += self._take(source, path, "")
+        self._follow(pending, reader)
+        self._follow([one for one in stubs if one[1] in self._stubs], reader)
+
+    def _follow(self, pending: list[tuple[str, str]], reader: Reader) -> None:
+        """Read these sources, and those of suites that they import."""
         while pending:
             path, owner = pending.pop()
             pending += self._take(reader.installed(path), path, owner)

@@ -9,36 +9,25 @@ a suite as a module may import it; who names its path may read its data, and imp
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from overflow.places import NEAR, QUOTES, Source
 from overflow.trim import KIND_BY_ENDING, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from overflow.places import Place
 
 SUITE_NAMES = frozenset({"test", "tests", "_test", "_tests"})
 """Folders that may be test suites."""
 
-FAR = 4000
-"""Bytes that the names after one `from ... import` take at most."""
-
-NEAR = 200
-"""The same of a dotted name or a path."""
-
-_WORD = re.compile(rb"tests?(?!\w)")
-_MODULE = re.compile(rb"\.(\w+)")
 _RELATIVE = re.compile(rb"\bfrom\s*\.|import_module|__import__")
-_IMPORTING = re.compile(rb"(?:\b(?:from|import)|[=,:])\s*\Z")
+_IMPORTING = re.compile(rb"""(?:\b(?:from|import)|[=,:]|['"][^'"\n]*-m)[\s\\]*\Z""")
 _DOTTED = re.compile(rb"[\w.]*\Z")
-_PIECE = re.compile(rb"(\w+)\W*\Z")
-_COMMENT = re.compile(rb"#[^\n]*")
-_LISTED = re.compile(rb"[\w\s,(\\]*")
-_FROM = re.compile(rb"\bfrom\s*([.\w]*)\s*\Z")
-_IMPORT = (b"import ", b"import\t", b"import(", b"import\\")
-_QUOTES = (b'"', b"'")
-_PATH = (*_QUOTES, b"/", b"\\")
-_NO_CODE = (b"#", b">>>", b"...")
 
 _NAMED = "|".join(sorted(one for one, kind in KIND_BY_ENDING.items() if kind is not Kind.STUBS))
 _ENDING = re.compile(rf"\.(?:{_NAMED})(?!\w)".encode())
@@ -59,6 +48,11 @@ def reads_stubs(source: bytes) -> bool:
     return b".pyi" in source or b"attach_stub" in source
 
 
+def imports_beside(source: bytes) -> bool:
+    """Whether a source imports from its own package, or works out what it imports."""
+    return _RELATIVE.search(source) is not None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a source wants of suites."""
@@ -75,6 +69,8 @@ class Suites:
 
     owners: Mapping[str, str]
     """The distribution of each."""
+    members: Mapping[str, frozenset[str]]
+    """Names of what is directly in each, up to the first dot."""
 
     def wanted(self, source: bytes, path: str, owner: str) -> Wanted:
         """What a source may import or read.
@@ -83,95 +79,96 @@ class Suites:
         """
         modules: set[tuple[str, str]] = set()
         data: set[str] = set()
-        for word in _WORD.finditer(source) if self.owners else ():
-            start, end = word.span()
-            start -= source[start - 1 : start] == b"_"
-            name = source[start:end].decode()
-            last = source[max(0, start - 1) : start]
-            if last.isspace() or last in {b",", b"("}:
-                package = _imported_from(source, start)
-                if package is not None:
-                    modules.add((_folder(package, path) + name, ""))
-            elif last == b"." and not _is_aside(source, start):
-                module = _MODULE.match(source, end)
-                inside = module.group(1).decode(errors="replace") if module else ""
-                suites = self._dotted(_before(source, start), name, path, owner)
-                modules.update((suite, inside) for suite in suites)
-            elif _is_piece(last, source[end : end + 1]) and not _is_aside(source, start):
-                data.update(self._near(_before(source, start), name, path))
+        for place in Source(source, path, owner).places() if self.owners else ():
+            modules.update(self._imported(place))
+            if place.is_piece:
+                data.update(self._read(place))
         return Wanted(
             modules=frozenset(one for one in modules if one[0] in self.owners),
             data=frozenset(data & self.owners.keys()),
         )
 
-    def _dotted(self, before: bytes, name: str, path: str, owner: str) -> Iterator[str]:
-        """`a.b.tests`, `..tests`, or the end of a text such as f"{package}.tests"."""
-        match = _DOTTED.search(before)
+    def _imported(self, place: Place) -> Iterator[tuple[str, str]]:
+        if place.is_listed:
+            yield from ((suite, "") for suite in self._from(place))
+        elif place.is_worked_out:
+            yield from ((suite, place.inside) for suite in self._worked_out(place))
+        elif place.last == b".":
+            yield from ((suite, place.inside) for suite in self._dotted(place))
+        elif place.is_in_from_list:
+            yield from ((suite, "") for suite in self._read(place))
+        elif place.is_exported:
+            yield place.source.path.removesuffix("__init__.py") + place.name, ""
+        if place.is_below:
+            yield from ((suite, place.inside) for suite in self._below(place))
+
+    def _from(self, place: Place) -> Iterator[str]:
+        """`from package import tests`; in a text that is run, `from {package} import tests`."""
+        package = place.imported_from
+        if package is not None and _DOTTED.fullmatch(package):
+            yield _folder(package, place.source.path) + place.name
+        elif package is not None:
+            yield from self._worked_out(place)
+
+    def _dotted(self, place: Place) -> Iterator[str]:
+        """`a.b.tests` or `..tests`."""
+        match = _DOTTED.search(place.before)
         package = match.group() if match else b""
-        rest = before[: len(before) - len(package)]
-        earlier = rest[-1:]
-        if earlier not in {b"}", *_QUOTES} and not _IMPORTING.search(rest):
+        rest = place.before[: len(place.before) - len(package)]
+        is_text = rest[-1:] in QUOTES
+        if not is_text and not _IMPORTING.search(rest):
             return  # in a sentence
-        if earlier == b"}" or (earlier in _QUOTES and package[:1] in {b"", b"."}):
-            yield from (suite for suite in self._all(name) if self.owners[suite] == owner)
-        elif package[:1] in {b"", b"."}:
-            # The dot before `name` is not in `package`.
-            yield _folder(package + b"." if not package.strip(b".") else package, path) + name
-        else:
-            suite = _folder(package, path) + name
-            yield suite
-            if suite not in self.owners and earlier in _QUOTES:
-                yield from self._beside(package.rpartition(b".")[2].decode(errors="replace"), name)
+        if not package.strip(b"."):
+            package += b"."  # the one before the name
+        suite = _folder(package, place.source.path) + place.name
+        yield suite
+        if is_text and suite not in self.owners:
+            parent = package.rpartition(b".")[2].decode(errors="replace")
+            yield from self._beside(parent, place.name)
 
-    def _near(self, before: bytes, name: str, path: str) -> Iterator[str]:
-        """A path or a piece of one: from a folder above the source, or of the one just named."""
-        folders = path.split("/")[:-1]
-        yield from ("/".join([*folders[:count], name]) for count in range(1, len(folders) + 1))
-        piece = _PIECE.search(before)
-        if piece is not None:
-            yield from self._beside(piece.group(1).decode(errors="replace"), name)
+    def _below(self, place: Place) -> Iterator[str]:
+        """`tests.common` in a text: packages that import on demand have such names."""
+        for suite in self._named(place.name):
+            is_own = self.owners[suite] == place.source.owner
+            if is_own and place.inside in self.members[suite]:
+                yield suite
 
-    def _beside(self, parent: str, name: str) -> Iterator[str]:
-        ending = f"/{parent}/{name}"
-        yield from (suite for suite in self._all(name) if f"/{suite}".endswith(ending))
+    def _read(self, place: Place) -> Iterator[str]:
+        """A path or a piece of one: from a folder above the source, or of one that is named."""
+        folders = place.source.path.split("/")[:-1]
+        yield from ("/".join([*folders[:n], place.name]) for n in range(1, len(folders) + 1))
+        yield from self._beside(place.parent, place.name)
+        yield from self._named_near(place)
 
-    def _all(self, name: str) -> Iterator[str]:
-        yield from (suite for suite in self.owners if suite.endswith(f"/{name}"))
+    def _worked_out(self, place: Place) -> Iterator[str]:
+        """Below any package of the source's distribution; of all, where that is the project."""
+        suites = self._named(place.name)
+        yield from (one for one in suites if place.source.owner in {"", self.owners[one]})
+        yield from self._named_near(place)
 
+    def _named_near(self, place: Place) -> Iterator[str]:
+        """Below a package that stands near in full: `import_module(".tests", "a.b")`."""
+        words = place.words
+        for parent in words:
+            for suite in self._beside(parent, place.name):
+                if words.issuperset(suite.split("/")):
+                    yield suite
 
-def imports_beside(source: bytes) -> bool:
-    """Whether a source imports from its own package, or works out what it imports."""
-    return _RELATIVE.search(source) is not None
+    def _beside(self, parent: str, name: str) -> Sequence[str]:
+        return self._by_ending.get(f"{parent}/{name}", ())
 
+    def _named(self, name: str) -> Sequence[str]:
+        return self._by_ending.get(name, ())
 
-def _is_piece(last: bytes, following: bytes) -> bool:
-    """Whether a word between these is a piece of a path."""
-    return last in _PATH and following in (*_PATH, b"{")
-
-
-def _before(source: bytes, start: int) -> bytes:
-    """What stands before the character before a place."""
-    return source[max(0, start - 1 - NEAR) : max(0, start - 1)]
-
-
-def _is_aside(source: bytes, at: int) -> bool:
-    """Whether a place is in a line that is a comment, or a doctest's."""
-    return source[source.rfind(b"\n", 0, at) + 1 : at].lstrip().startswith(_NO_CODE)
-
-
-def _imported_from(source: bytes, at: int) -> bytes | None:
-    """The package in `from package import a, b, ` that ends at a place; None where none does."""
-    head = source[max(0, at - FAR) : at]
-    start = max(head.rfind(word) for word in _IMPORT)
-    if start < 0:
-        return None
-    names = _COMMENT.sub(b"", head[start + len("import") :])
-    if b"(" not in names and b"\n" in names.replace(b"\\\n", b""):
-        return None
-    if not _LISTED.fullmatch(names):
-        return None
-    package = _FROM.search(head[max(0, start - NEAR) : start])
-    return package.group(1) if package else None
+    @cached_property
+    def _by_ending(self) -> Mapping[str, Sequence[str]]:
+        """The suites by name, and by parent and name: there may be hundreds."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for suite in self.owners:
+            *_, parent, name = suite.split("/")
+            found[name].append(suite)
+            found[f"{parent}/{name}"].append(suite)
+        return found
 
 
 def _folder(package: bytes, path: str) -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _TEST = re.compile(r"test_.*\.py|.*_tests?\.py")
 
 
+_MEMBER = re.compile(r"[./]")
+
+
 def suite_of(path: str) -> str | None:
     """The outermost folder above a file that a suite's name is given to; None at the top level.
 
@@ -34,18 +37,19 @@ def find_suites(distributions: Iterable[Distribution], trimmable: Collection[str
     A folder `test` without tests is part of the library: a framework for tests, say.
     """
     owners: dict[str, set[str]] = defaultdict(set)
+    members: dict[str, set[str]] = defaultdict(set)
     tested: set[str] = set()
     for distribution in distributions:
         for path in distribution.files:
             folder = suite_of(path)
             if folder is not None:
                 owners[folder].add(distribution.name)
+                members[folder].add(_MEMBER.split(path[len(folder) + 1 :], maxsplit=1)[0])
                 if _TEST.fullmatch(path.rpartition("/")[2]):
                     tested.add(folder)
-    return Suites(
-        owners={
-            folder: min(names)
-            for folder, names in owners.items()
-            if folder in tested and len(names) == 1 and names <= set(trimmable)
-        }
-    )
+    found = {
+        folder: min(names)
+        for folder, names in owners.items()
+        if folder in tested and len(names) == 1 and names <= set(trimmable)
+    }
+    return Suites(owners=found, members={folder: frozenset(members[folder]) for folder in found})

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from overflow.stripping import Stripper
     from overflow.tree import Tree
 
-PROGRAMS = [Path(__file__).with_name(f"{n}.py") for n in ("excess", "mentions", "suites", "trim")]
+PROGRAMS = [
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("excess", "mentions", "places", "suites", "trim")
+]
 """What decides what can go: with other code it may be something else."""
 
 KIND = "excess"

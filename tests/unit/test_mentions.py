@@ -10,23 +10,26 @@ from overflow.mentions import Suites, imports_beside, named_files, reads_stubs
 
 HERE = "pkg/io/fast.py"
 
+OWNERS = {
+    "pkg/tests": "pkg",
+    "pkg/io/tests": "pkg",
+    "pkg/stats/_tests": "pkg",
+    "other/io/tests": "other",
+    "other/test": "other",
+}
+
 SUITES = Suites(
-    owners={
-        "pkg/tests": "pkg",
-        "pkg/io/tests": "pkg",
-        "pkg/stats/_tests": "pkg",
-        "other/io/tests": "other",
-        "other/test": "other",
-    }
+    owners=OWNERS,
+    members={**dict.fromkeys(OWNERS, frozenset({"__init__"})), "pkg/tests": frozenset({"common"})},
 )
 
 
-def modules(source: str, path: str = HERE) -> set[tuple[str, str]]:
-    return set(SUITES.wanted(source.encode(), path, "pkg").modules)
+def modules(source: str, path: str = HERE, owner: str = "pkg") -> set[tuple[str, str]]:
+    return set(SUITES.wanted(source.encode(), path, owner).modules)
 
 
-def data(source: str, path: str = HERE) -> set[str]:
-    return set(SUITES.wanted(source.encode(), path, "pkg").data)
+def data(source: str, path: str = HERE, owner: str = "pkg") -> set[str]:
+    return set(SUITES.wanted(source.encode(), path, owner).data)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +55,21 @@ def data(source: str, path: str = HERE) -> set[str]:
         ('x = "other.test:main"', ("other/test", "")),
         ("name = other.test:main", ("other/test", "")),
         ("import_module('io.tests')", ("pkg/io/tests", "")),
+        (
+            "from pkg.io import (  # all:\n    a,  # do import this\n    tests)",
+            ("pkg/io/tests", ""),
+        ),
+        ("x = '#'; from pkg.io import tests", ("pkg/io/tests", "")),
+        ("from pkg.io \\\n    import tests", ("pkg/io/tests", "")),
+        ("import os, \\\n    pkg.io.tests", ("pkg/io/tests", "")),
+        ("run([sys.executable, '-m', 'pkg.io.tests'])", ("pkg/io/tests", "")),
+        ("run(f'{sys.executable} -m pkg.io.tests', shell=True)", ("pkg/io/tests", "")),
+        ("resolve_name('pkg.io.tests:f')", ("pkg/io/tests", "")),
+        ("files('pkg.io.tests') / 'data.json'", ("pkg/io/tests", "")),
+        ("__import__('pkg.io', fromlist=['tests'])", ("pkg/io/tests", "")),
+        ("__import__('pkg.io', {}, {}, ['a', 'tests'], 0)", ("pkg/io/tests", "")),
+        ("WHERE = {'Foo': 'tests.common'}", ("pkg/tests", "common")),
+        ("WHERE = {'tests.common': ['Foo']}", ("pkg/tests", "common")),
     ],
 )
 def test_imports(source: str, expected: tuple[str, str]) -> None:
@@ -59,9 +77,66 @@ def test_imports(source: str, expected: tuple[str, str]) -> None:
     assert expected in modules(f"def later():\n    {source}\n")
 
 
-@pytest.mark.parametrize("source", ["import_module('.tests', p)", 'f"{package}.tests"'])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import_module('.tests', p)",
+        'f"{package}.tests"',
+        "'%s.tests' % __name__",
+        "'%(package)s.tests' % names",
+        "'{}.tests'.format(__name__)",
+        "__name__ + '.tests'",
+        "'.'.join([__name__, 'tests'])",
+        "exec('from %s import tests' % package)",
+        "exec(f'from {package} import tests')",
+    ],
+)
 def test_where_the_package_is_worked_out_it_may_be_any_of_the_distribution(source: str) -> None:
     assert modules(source) == {("pkg/tests", ""), ("pkg/io/tests", "")}
+    assert modules(source, "third.py", "third") == set()
+    every = {(suite, "") for suite in OWNERS if suite.endswith("/tests")}
+    assert modules(source, "app.py", "") == every, "the project may pass what it likes"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import_module('.tests', 'pkg.io')",
+        "import_module(\n    name='.tests',\n    package='pkg.io',\n)",
+        "import_module('.tests', pkg.io.__name__)",
+        "'%s.tests' % pkg.io.__name__",
+        "f'{pkg.io.__name__}.tests'",
+        "'pkg.io' + '.tests'",
+        "'.'.join(['pkg', 'io', 'tests'])",
+        "__import__('pkg.io', fromlist=['tests'])",
+        "resolve_name('pkg.io.tests:f')",
+    ],
+)
+def test_from_outside_the_package_is_named_near(source: str) -> None:
+    found = modules(source, "third.py", "third")
+    assert ("pkg/io/tests", "") in found
+    assert "other/test" not in {suite for suite, _ in found}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "__all__ = ['core', 'tests']",
+        "parts = {'core', 'tests'}\ndef __getattr__(name): ...",
+        "__getattr__ = lazy.attach(__name__, ['tests'])",
+        "parts = {'Foo': 'tests.Foo'}\ndef __getattr__(name): ...",
+        "parts = {'Foo': 'tests:Foo'}\ndef __getattr__(name): ...",
+    ],
+)
+def test_what_a_package_gives_on_demand(source: str) -> None:
+    assert modules(source, "pkg/io/__init__.py") == {("pkg/io/tests", "")}
+    assert modules(source, "pkg/io/core.py") == set()
+
+
+def test_what_a_package_does_not_give() -> None:
+    source = "def __dir__(): return globals().keys() - {'core', 'tests'}\n__all__ = []"
+    assert modules(source, "pkg/io/__init__.py") == set()
+    assert modules("kind = 'tests'", "pkg/io/__init__.py") == set()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +157,9 @@ def test_where_the_package_is_worked_out_it_may_be_any_of_the_distribution(sourc
         "from somewhere import *\ntests",
         "",
         "tests",
+        "open('tests.csv')",
+        "in_a_list = ['tests']",
+        '"""Run it as\n    python -m pkg.io.tests\n"""',
     ],
 )
 def test_what_imports_nothing(source: str) -> None:
@@ -100,6 +178,10 @@ def test_what_imports_nothing(source: str) -> None:
         ("join(root, 'io', 'tests')", {"pkg/tests", "pkg/io/tests", "other/io/tests"}),
         ('"# tests"', set()),
         ("# join(here, 'tests')", set()),
+        ("files('other').joinpath('test/data.json')", {"other/test"}),
+        ("join(dirname(other.__file__), 'test', 'data')", {"other/test"}),
+        ("Path(other.__path__[0]) / 'test'", {"other/test"}),
+        ("resource_filename('other', 'test/data')", {"other/test"}),
         ("'tests of all'", set()),
         ("train/test split", set()),
         ("from pkg.io import tests", set()),
@@ -122,7 +204,7 @@ def test_any_bytes(before: bytes, word: str, after: bytes) -> None:
 
 
 def test_no_suites_no_reading() -> None:
-    assert not Suites(owners={}).wanted(b"import pkg.tests", HERE, "pkg").modules
+    assert not Suites(owners={}, members={}).wanted(b"import pkg.tests", HERE, "pkg").modules
 
 
 @pytest.mark.parametrize(

@@ -133,9 +133,10 @@ def test_another_distribution_may_import_it(site: Path) -> None:
     assert gone(site) == TESTS - IO_TESTS
 
 
-def test_so_may_an_entry_point(site: Path) -> None:
+@pytest.mark.parametrize("group", ["pytest11", "console_scripts"])
+def test_so_may_an_entry_point(site: Path, group: str) -> None:
     install(site, "alpha", files=TESTED)
-    entry = {"beta-1.0.dist-info/entry_points.txt": "[pytest11]\nx = alpha.io.tests.common:f\n"}
+    entry = {"beta-1.0.dist-info/entry_points.txt": f"[{group}]\nx = alpha.io.tests.common:f\n"}
     install(site, "beta", files=entry)
     assert gone(site) == TESTS - IO_TESTS
 
