@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
 from overflow.culprit import RECORDS, culprit, title_of
-from overflow.errors import InputFault
 from overflow.limits import RUNTIMES, megabytes
+from overflow.manifests import manifest_from_json
 from overflow.proof import EARLIER, LONGEST, WITHOUT, Cold, Failed, Finding, Proof, judge
-from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest, from_json
+from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -38,15 +38,8 @@ _FRAME = re.compile(r'(?m)^  File "([^"]+)", line \d+')
 
 
 def read_manifest(bundle: Path) -> Manifest:
-    """The manifest of a bundle; raises InputFault `bundle-invalid`."""
-    try:
-        return from_json((bundle / MANIFEST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputFault(
-            "bundle-invalid",
-            f"{bundle} is not a bundle of this version of overflow: {error}",
-            hint="name a folder that `overflow build` wrote, or bundle/ in it",
-        ) from error
+    """The manifest of a bundle; raises InputFault `bundle-invalid`, OSError."""
+    return manifest_from_json((bundle / MANIFEST_FILE).read_bytes())
 
 
 def fetches(manifest: Manifest) -> bool:
@@ -122,7 +115,7 @@ def _kept(content: bytes) -> Proof | None:
 
 
 def prove(bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str]) -> Proof:
-    """Start the bundle; work: a new folder for what that needs. Raises InputFault."""
+    """Start the bundle; work: a new folder for what that needs. Raises InputFault, OSError."""
     manifest = read_manifest(bundle)
     place = Place(bundle=bundle.resolve(), work=work.resolve(), isolated=True)
     went = attempt(place, trial, environ)

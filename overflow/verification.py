@@ -42,7 +42,7 @@ def verify(folder: Path, tools: Tools, *, tmp_bytes: int | None = None) -> Verif
     tmp_bytes: of the function's /tmp; None: what it asks for.
     Raises InputFault `bundle-invalid`, `bundle-other-machine`, `python-missing`.
     """
-    bundle = folder if (folder / MANIFEST_FILE).is_file() else folder / BUNDLE
+    bundle = _bundle_in(folder)
     manifest = read_manifest(bundle)
     if tmp_bytes is None:
         tmp_bytes = megabytes(_storage_mb(manifest))
@@ -62,12 +62,35 @@ def verify(folder: Path, tools: Tools, *, tmp_bytes: int | None = None) -> Verif
     return _started(bundle, manifest, tools, tmp_bytes)
 
 
-def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> Verified:
+def _bundle_in(folder: Path) -> Path:
+    for one in (folder, folder / BUNDLE):
+        if (one / MANIFEST_FILE).is_file():
+            return one
+    found = f"{folder} has no {MANIFEST_FILE}, and no {BUNDLE}/{MANIFEST_FILE}"
+    raise InputFault(
+        "bundle-invalid",
+        found if folder.is_dir() else f"{folder}: there is no such folder",
+        hint="name a folder that `overflow build` wrote, or bundle/ in it",
+    )
+
+
+def _python(manifest: Manifest, tools: Tools) -> tuple[tuple[int, int], Path]:
+    """The version that the bundle is for, and such a Python."""
     version = choose_python(asked=manifest.python, pinned=None, requires_python=None)
     here = "arm64" if platform.machine() == MACHINES["arm64"] else "x86_64"
-    target = Target(python=version, architecture=here)
+    try:
+        return version, find_python(
+            Target(python=version, architecture=here), tools.uv, tools.environ
+        )
+    except InputFault as fault:  # whose hint is a builder's, who can choose another
+        hint = f"install it: `uv python install {manifest.python}`"
+        raise InputFault("python-missing", fault.message, hint=hint) from fault
+
+
+def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> Verified:
+    version, python = _python(manifest, tools)
     trial = Trial(
-        python=find_python(target, tools.uv, tools.environ),
+        python=python,
         tmp_bytes=tmp_bytes,
         network=manifest.deferred is not None or any(one.wheels for one in manifest.groups),
     )

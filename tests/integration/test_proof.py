@@ -392,16 +392,43 @@ class TestVerify:
         assert result.exit_code == 2
         assert "error[bundle-other-machine]" in result.err
 
-    @pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 99}', '{"schema": 2}'])
+    @pytest.mark.parametrize(
+        ("name", "content", "says"),
+        [
+            ("gone", None, "gone: there is no such folder"),
+            ("", None, "has no _overflow/manifest.json, and no bundle/_overflow/manifest.json"),
+            ("", "{", "manifest.json: not JSON"),
+            ("", '{"schema": 99}', "manifest.json: schema: expected 2"),
+            ("", '{"schema": 2}', "manifest.json: build: expected "),
+        ],
+    )
     def test_what_is_no_bundle_is_refused(
-        self, overflow: Callable[..., Result], tmp_path: Path, content: str | None
+        self,
+        overflow: Callable[..., Result],
+        tmp_path: Path,
+        name: str,
+        content: str | None,
+        says: str,
     ) -> None:
         if content is not None:
             (tmp_path / "_overflow").mkdir()
             (tmp_path / "_overflow/manifest.json").write_text(content, encoding="utf-8")
-        result = overflow("verify", tmp_path)
+        result = overflow("verify", tmp_path / name)
         assert result.exit_code == 2
-        assert "error[bundle-invalid]" in result.err
+        assert "error[bundle-invalid]: " in result.err
+        assert says in result.err
+
+    def test_a_python_that_is_not_here_cannot_be_another(
+        self, overflow: Callable[..., Result], bundle: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "version_info", (3, 9))
+        monkeypatch.setenv("PYENV_ROOT", "/nowhere")
+        monkeypatch.delenv("RUNNER_TOOL_CACHE", raising=False)
+        monkeypatch.setattr("overflow.uv.Uv.find_python", lambda *_: None)
+        result = overflow("verify", bundle)
+        assert result.exit_code == 2
+        assert "error[python-missing]: Python 3.12, which the bundle is for" in result.err
+        assert "hint: install it: `uv python install 3.12`\n" in result.err
 
 
 class TestWithoutIsolation:
