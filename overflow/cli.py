@@ -84,8 +84,9 @@ def _verify(given: Given, tools: Tools) -> ExitCode:
     text += "".join(f"Warning: {one}.\n" for one in found.warnings)
     said = proof_to_json(found.proof, found.warnings) if given["json"] else plain(text)
     write(sys.stdout, said)
-    if found.proof.fault is not None:
-        raise found.proof.fault
+    fault = found.proof.fault()
+    if fault is not None:
+        raise fault
     return ExitCode.OK
 
 

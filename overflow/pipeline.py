@@ -29,7 +29,7 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.plan import Outcome, Strategy
 from overflow.preparation import Prepared, prepare
-from overflow.proof import DEFERRED, OTHER_MACHINE, Finding, Proof
+from overflow.proof import DEFERRED, OTHER_MACHINE, WRITTEN_ALL_THE_SAME, Finding, Proof
 from overflow.proving import fetches, prove_once, read_manifest, trial_of
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
@@ -211,6 +211,7 @@ def _prove(
         retitle(proof.sentence())
     if proof.note:
         tools.console.say(f"  {proof.note}")
-    if proof.fault is not None:
-        raise proof.fault
+    fault = proof.fault(WRITTEN_ALL_THE_SAME)
+    if fault is not None:
+        raise fault
     return proof

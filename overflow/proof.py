@@ -38,6 +38,7 @@ LAMBDAS_OWN = frozenset(
 """Modules that Lambda has beside the bundle (AWS Lambda: Python runtimes), and others need not."""
 
 DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
+WRITTEN_ALL_THE_SAME = "`--no-verify` writes the bundle all the same"
 OTHER_MACHINE = "this machine cannot start what is for {}"
 EARLIER = "as measured by an earlier build of the same bundle"
 WITHOUT = "without isolation: {}"
@@ -108,19 +109,25 @@ class Proof:
         missing = self.finding is Finding.UNPROVEN and self.problem.startswith(tuple(IMPORTS))
         return (f"the bundle may not start: {self.problem}",) if missing else ()
 
-    @property
-    def fault(self) -> Fault | None:
-        """What stops a build."""
+    def fault(self, way_out: str = "") -> Fault | None:
+        """What stops a build, or ends a verification; way_out: what else can be done about it."""
         if self.finding is not Finding.BROKEN:
             return None
         whose = f" ({self.distribution})" if self.distribution else ""
         return BundleFault(
             "bundle-broken",
             f"the bundle does not start: {self.problem}{whose}",
-            hint="what is named is missing or damaged, or needs what Lambda does not have; "
-            "`--no-verify` writes the bundle all the same",
+            hint="; ".join(filter(None, (self._remedy, way_out))),
             details=self.trace,
         )
+
+    @property
+    def _remedy(self) -> str:
+        if self.problem.startswith("InstallError:") and "EphemeralStorage" in self.problem:
+            return "raise EphemeralStorage on the function, and say so with --tmp-mb"
+        if self.problem.startswith("HandlerError:"):
+            return "build it with a --handler that Lambda can call: a function, or an app"
+        return "what is named is missing or damaged, or needs what Lambda does not have"
 
 
 @dataclass(frozen=True, kw_only=True)

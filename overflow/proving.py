@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
 from overflow.culprit import RECORDS, culprit, title_of
+from overflow.generated import TRAMPOLINE
 from overflow.limits import RUNTIMES, megabytes
 from overflow.manifests import manifest_from_json
-from overflow.proof import EARLIER, LONGEST, WITHOUT, Cold, Failed, Finding, Proof, judge
+from overflow.proof import EARLIER, LONGEST, OURS, WITHOUT, Cold, Failed, Finding, Proof, judge
 from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ _INSTALLED = re.compile(
     r"(?m)^(?:Runtime dependencies installed|Installed \S+ on first import) in (\d+\.\d+)s$"
 )
 """What the runtime prints once something is in place (runtime/ready.py, runtime/lazy.py)."""
+
+_NOT_THE_APPS = re.compile(
+    r'(?m)^  File "(?:<frozen importlib|<string>"|[^"]*/(?:importlib/__init__|_overflow/[^"]*'
+    rf'|{TRAMPOLINE})\.py").*\n?'
+)
+"""A line of faulthandler's that says how the app came to be imported."""
 
 _FRAME = re.compile(r'(?m)^  File "([^"]+)", line \d+')
 """A line of faulthandler's, the innermost first."""
@@ -147,9 +154,16 @@ def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
         cold=cold,
         problem=failed.problem[:LONGEST],
         distribution=whose,
-        trace=failed.trace,
+        trace=_trace(failed),
         note=note[: 2 * LONGEST],
     )
+
+
+def _trace(failed: Failed) -> str:
+    """Our own exceptions say all in their message, which can be long: uv's words are in it."""
+    if failed.kind not in OURS:
+        return failed.trace
+    return failed.problem if len(failed.problem) > LONGEST else ""
 
 
 def _timed(line: Mapping[str, Any], output: str) -> Cold | None:
@@ -179,7 +193,9 @@ def _what_failed(went: Attempt, *, has_started: bool) -> Failed | None:
     importing = [str(line["importing"]) for line in went.said if "importing" in line]
     during = f", importing {importing[-1]}" if importing else ""
     frames = tuple(_FRAME.findall(went.errors))
-    return Failed(problem=f"{went.ended}{during}", files=frames, trace=went.errors)
+    is_ours = any("/_overflow/" in file for file in frames[:1])
+    trace = went.errors if is_ours else _NOT_THE_APPS.sub("", went.errors)
+    return Failed(problem=f"{went.ended}{during}", files=frames, trace=trace)
 
 
 def _read_failure(line: Mapping[str, Any]) -> Failed:

@@ -99,7 +99,9 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
         tools.console.step("proof", "Starting the bundle") as retitle,
     ):
         proof = prove(bundle, trial, Path(work) / "proof", tools.environ)
-        retitle(proof.sentence())
+        # How it failed is said twice after this line: as the result, and as the error.
+        is_broken = proof.finding is Finding.BROKEN
+        retitle("Tried to start the bundle" if is_broken else proof.sentence())
     measured = proof.cold.total if proof.cold else None
     storage = tmp_bytes // megabytes(1)
     slow = slow_start_warnings(measured, None, python=version, ephemeral_storage_mb=storage)

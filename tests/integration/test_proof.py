@@ -302,6 +302,9 @@ class TestVerify:
         assert result.exit_code == 5
         assert "error[bundle-broken]: the bundle does not start: " in result.err
         assert said in result.err
+        assert result.err.startswith("Tried to start the bundle  ("), "the error says the rest"
+        assert "--no-verify" not in result.err, "verify has no such option"
+        assert ("/_overflow/" in result.err) is path.startswith("_overflow/")
 
     @pytest.mark.parametrize("is_gone", [False, True])
     @pytest.mark.parametrize("app", ["import big", "import alpha"])
@@ -378,6 +381,8 @@ class TestVerify:
         result = overflow("verify", bundle, "--tmp-mb", "0.1")
         assert result.exit_code == 5
         assert "give the function more ephemeral storage" in result.err
+        assert "hint: raise EphemeralStorage on the function" in result.err
+        assert "  | " not in result.err
         assert overflow("verify", bundle, "--tmp-mb", "x").exit_code == 2
 
     def test_another_machines_is_refused(

@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 
 from overflow.errors import ExitCode
-from overflow.proof import Cold, Failed, Finding, Proof, judge, slow_start_warnings
+from overflow.proof import (
+    WRITTEN_ALL_THE_SAME,
+    Cold,
+    Failed,
+    Finding,
+    Proof,
+    judge,
+    slow_start_warnings,
+)
 
 INSIDE = ("/var/task/", "/tmp/_vc_deps_overflow/")
 NO_MODULE = "ModuleNotFoundError: No module named 'x'"
@@ -97,7 +105,7 @@ def test_only_a_broken_bundle_is_a_fault() -> None:
     broken = Proof(
         finding=Finding.BROKEN, problem=NO_MODULE, distribution="beta 1.0", trace="Traceback"
     )
-    fault = broken.fault
+    fault = broken.fault()
     assert fault is not None
     assert (fault.code, fault.exit_code, fault.details) == (
         "bundle-broken",
@@ -105,8 +113,26 @@ def test_only_a_broken_bundle_is_a_fault() -> None:
         "Traceback",
     )
     assert fault.message == f"the bundle does not start: {NO_MODULE} (beta 1.0)"
-    assert Proof(finding=Finding.UNPROVEN, problem=NO_MODULE).fault is None
-    assert Proof(finding=Finding.PROVEN).fault is None
+    assert Proof(finding=Finding.UNPROVEN, problem=NO_MODULE).fault() is None
+    assert Proof(finding=Finding.PROVEN).fault() is None
+
+
+@pytest.mark.parametrize(
+    ("problem", "remedy"),
+    [
+        (NO_MODULE, "what is named is missing or damaged, or needs what Lambda does not have"),
+        ("InstallError: x is not what was built", "what is named is missing or damaged, or"),
+        ("InstallError: give it more (EphemeralStorage)", "raise EphemeralStorage on the function"),
+        ("HandlerError: handler 'app:x' is an int", "build it with a --handler that Lambda can"),
+    ],
+)
+def test_the_hint_is_for_what_was_asked(problem: str, remedy: str) -> None:
+    broken = Proof(finding=Finding.BROKEN, problem=problem)
+    alone, built = broken.fault(), broken.fault(WRITTEN_ALL_THE_SAME)
+    assert alone is not None
+    assert built is not None
+    assert alone.hint.startswith(remedy)
+    assert built.hint == f"{alone.hint}; `--no-verify` writes the bundle all the same"
 
 
 def test_what_is_missing_before_and_after_is_warned_of() -> None:

@@ -85,6 +85,21 @@ def test_a_crash_is_traced() -> None:
     assert found.trace == errors
 
 
+def test_of_a_crash_the_apps_frames_are_shown() -> None:
+    app = 'Current thread (most recent call first):\n  File "/var/task/app.py", line 2 in f\n'
+    others = ("<frozen importlib._bootstrap>", "/lib/importlib/__init__.py", "<string>")
+    ours = ("/var/task/_overflow/start.py", "/var/task/overflow_trampoline.py")
+    frames = "".join(f'  File "{file}", line 3 in g\n' for file in (*others, *ours))
+    assert proof(errors=f"{app}{frames}\nExtension").trace == f"{app}\nExtension"
+
+
+@pytest.mark.parametrize("kind", ["InstallError", "HandlerError"])
+def test_our_own_exceptions_say_all_by_themselves(kind: str) -> None:
+    assert proof({"problem": f"{kind}: x", "trace": "Traceback"}).trace == ""
+    long = f"{kind}: uv could not " + "x" * 900
+    assert proof({"problem": long, "trace": "Traceback"}).trace == long
+
+
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(KEYS), JSON), max_size=4))
 def test_whatever_it_says_is_judged(lines: list[Any]) -> None:
     found = proof(*lines)
