@@ -89,11 +89,13 @@ class Proof:
     """The end of the traceback."""
     note: str = ""
     """For people: how it was started otherwise than it should be, or why not at all."""
+    remedy: str = ""
+    """What to do about a file that is not what was built; nothing was started then."""
 
     def sentence(self, predicted: float | None = None) -> str:
         """The verdict in one line; predicted: seconds, where a plan said them."""
         if self.finding is Finding.BROKEN:
-            return f"Does not start: {self.problem}"
+            return f"{self._verdict.capitalize()}: {self.problem}"
         if self.cold is None:
             return "Not proven to start"
         parts = [f"{self.cold.install:.2f} s unpacking"] if self.cold.install else []
@@ -116,13 +118,19 @@ class Proof:
         whose = f" ({self.distribution})" if self.distribution else ""
         return BundleFault(
             "bundle-broken",
-            f"the bundle does not start: {self.problem}{whose}",
+            f"the bundle {self._verdict}: {self.problem}{whose}",
             hint="; ".join(filter(None, (self._remedy, way_out))),
             details=self.trace,
         )
 
     @property
+    def _verdict(self) -> str:
+        return "is not what was built" if self.remedy else "does not start"
+
+    @property
     def _remedy(self) -> str:
+        if self.remedy:
+            return self.remedy
         if self.problem.startswith("InstallError:") and "EphemeralStorage" in self.problem:
             return "raise EphemeralStorage on the function, and say so with --tmp-mb"
         if self.problem.startswith("HandlerError:"):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -331,6 +332,25 @@ class TestVerify:
         assert result.exit_code == 5
         assert "is not what was built" in result.err
         assert "(big)" in result.err
+
+    def test_bytecode_of_another_source_is_found(
+        self, overflow: Callable[..., Result], bundle: Path, python: Path
+    ) -> None:
+        """Python would run it: whoever edits a source sees no effect."""
+        mode = ("--invalidation-mode", "unchecked-hash")
+        command = [str(python), "-m", "compileall", "-q", *mode, str(bundle)]
+        subprocess.run(command, check=True)
+        assert overflow("verify", bundle).exit_code == 0
+        for path in (bundle / "_vendor/beta/__init__.py", bundle / "app.py"):
+            content = path.read_text("utf-8")
+            path.unlink()
+            path.write_text(f"{content}\n1 / 0\n", encoding="utf-8")
+        result = overflow("verify", bundle)
+        assert result.exit_code == 5
+        said = "_vendor/beta/__init__.py has the bytecode of another source, and 1 more"
+        assert f"error[bundle-broken]: the bundle is not what was built: {said}\n" in result.err
+        assert "remove _vendor/beta/__pycache__/__init__.cpython-312.pyc, and 1 more" in result.err
+        assert result.out == f"Is not what was built: {said}.\n"
 
     def test_what_needs_a_newer_glibc_is_found(
         self, overflow: Callable[..., Result], bundle: Path, python: Path
