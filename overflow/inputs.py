@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,7 +198,7 @@ def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:
         threshold=max(0, size_option("--threshold-mb", one["threshold_mb"]) - layers),
         limit=max(0, size_option("--limit-mb", one["limit_mb"]) - layers),
         layers=layers,
-        tmp=size_option("--tmp-mb", one["tmp_mb"]) if one["tmp_mb"] else tmp,
+        tmp=tmp_option("--tmp-mb", one["tmp_mb"]) if one["tmp_mb"] else tmp,
     )
 
 
@@ -210,6 +211,15 @@ def size_option(flag: str, text: str) -> int:
     if not 0 <= value < 1e6:  # also false for not-a-number
         raise _invalid(flag, text, "a number of MB, as in 240 or 37.5")
     return megabytes(value)
+
+
+def tmp_option(flag: str, text: str) -> int:
+    """Bytes of a /tmp that Lambda has, for a number of MB. Raises InputFault `option-invalid`."""
+    # Six digits are enough, and int() takes no more than some thousands.
+    if not re.fullmatch("[0-9]{1,6}", text) or not TMP_DEFAULT_MB <= int(text) <= TMP_MAXIMUM_MB:
+        expected = f"a whole number of MB from {TMP_DEFAULT_MB} to {TMP_MAXIMUM_MB}"
+        raise _invalid(flag, text, f"{expected}, which is what EphemeralStorage can be")
+    return megabytes(int(text))
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool | None:

@@ -391,19 +391,25 @@ class TestVerify:
         assert said["proof"]["seconds"]["install"] > 0
 
     def test_a_small_tmp_is_too_small(
-        self, overflow: Callable[..., Result], build: Callable[..., Built], tmp_path: Path
+        self,
+        overflow: Callable[..., Result],
+        build: Callable[..., Built],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         project = wide(tmp_path)
         project.write("app.py", "import big" + HANDLER)
         limits = ("--threshold-mb", "0.25", "--limit-mb", "0.25")
         bundle = build(project, *AUTO, *limits).bundle
         assert overflow("verify", bundle).exit_code == 0
-        result = overflow("verify", bundle, "--tmp-mb", "0.1")
+        for size in ("511", "10241", "x"):
+            assert overflow("verify", bundle, "--tmp-mb", size).exit_code == 2
+        monkeypatch.setattr("overflow.inputs.TMP_DEFAULT_MB", 0)  # a wheel of 512 MB takes long
+        result = overflow("verify", bundle, "--tmp-mb", "0")
         assert result.exit_code == 5
         assert "give the function more ephemeral storage" in result.err
         assert "hint: raise EphemeralStorage on the function" in result.err
         assert "  | " not in result.err
-        assert overflow("verify", bundle, "--tmp-mb", "x").exit_code == 2
 
     def test_another_machines_is_refused(
         self, overflow: Callable[..., Result], bundle: Path, monkeypatch: pytest.MonkeyPatch
