@@ -82,6 +82,7 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
     """Decide, report, and leave nothing behind. Raises Fault."""
     with (
         tempfile.TemporaryDirectory(prefix="overflow-") as work,
+        output.named(Path(work)),
         locking.lock_taken_back(inputs.project),
     ):
         installed = install(inputs, tools, Path(work))

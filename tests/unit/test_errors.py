@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow.errors import BundleFault, ExitCode, Fault, InputFault, UvFault
+from overflow.errors import BundleFault, ExitCode, Fault, InputFault, UvFault, file_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,6 +120,19 @@ def test_exit_code_of_each_kind(kind: type[Fault], exit_code: ExitCode) -> None:
     assert fault.exit_code is exit_code
     assert str(fault) == fault.message == "what, where"
     assert (fault.code, fault.hint, fault.details) == ("some-code", "what to do", "said")
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (OSError(2, "No such file", "/a"), "/a"),
+        (OSError(28, "No space left", "/a", None, "/b"), "/b"),
+        (OSError(13, "Permission denied", "/a", None, "/b"), "/a"),
+        (OSError(28, "No space left"), "the file system"),
+    ],
+)
+def test_files_that_are_refused(error: OSError, named: str) -> None:
+    assert file_fault(error).message == f"{named}: {error.strerror}"
 
 
 def test_exit_codes_are_part_of_the_interface() -> None:
