@@ -87,6 +87,13 @@ def test_every_code_is_documented_and_no_other() -> None:
     assert documented_codes() == (raised_codes() | failure_codes()) - {"bug"}
 
 
+def test_no_code_stands_among_the_functions_own_messages() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    later = text.partition("At run time")[2]
+    assert later
+    assert not re.findall(r"^\|\s*`([a-z0-9]+-[a-z0-9-]+)`", later, re.MULTILINE)
+
+
 def test_code_of_a_bug_is_printed_and_documented() -> None:
     """The one that no fault has."""
     assert "error[bug]" in (ROOT / "overflow" / "cli.py").read_text(encoding="utf-8")
