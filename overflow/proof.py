@@ -25,6 +25,9 @@ LONGEST = 300
 ENDED, TOOK_OVER = "it ended with {}", "it took over {} s"
 """What a process says that says nothing; a recording has the same words (startup.py)."""
 
+SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV"}
+"""Those that end a process which does not ask for it (signal(7) of Linux)."""
+
 NO_NETWORK = "there is no network"
 
 IMPORTS = frozenset("ImportError ModuleNotFoundError SyntaxError IndentationError".split())
@@ -217,6 +220,15 @@ def _is_of_the_bundle(failed: Failed, inside: tuple[str, ...]) -> bool:
         return True
     first = next((file for file in failed.files if file.startswith(inside)), "")
     return "/_overflow/" in first or any(file.startswith(inside) for file in failed.missing)
+
+
+def for_people(text: str) -> str:
+    """A problem, or a note that has one, with signals by their names; judge() wants it without."""
+
+    def killed(match: re.Match[str]) -> str:
+        return f"it was killed by {SIGNALS.get(int(match[1]), f'signal {match[1]}')}"
+
+    return re.sub(ENDED.format(r"-(\d{1,3})\b"), killed, text)
 
 
 def slow_start_warnings(

@@ -14,7 +14,18 @@ from overflow.culprit import RECORDS, culprit, title_of
 from overflow.generated import TRAMPOLINE
 from overflow.limits import RUNTIMES, megabytes
 from overflow.manifests import manifest_from_json
-from overflow.proof import EARLIER, LONGEST, OURS, WITHOUT, Cold, Failed, Finding, Proof, judge
+from overflow.proof import (
+    EARLIER,
+    LONGEST,
+    OURS,
+    WITHOUT,
+    Cold,
+    Failed,
+    Finding,
+    Proof,
+    for_people,
+    judge,
+)
 from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest
 
 if TYPE_CHECKING:
@@ -152,10 +163,10 @@ def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
     return Proof(
         finding=finding,
         cold=cold,
-        problem=failed.problem[:LONGEST],
+        problem=for_people(failed.problem[:LONGEST]),
         distribution=whose,
         trace=_trace(failed),
-        note=note[: 2 * LONGEST],
+        note=for_people(note[: 2 * LONGEST]),
     )
 
 

@@ -178,7 +178,7 @@ class TestApps:
         [
             ("import alpha.gone", "No module named 'alpha.gone' (alpha 1.0)"),
             ("import not_there", "No module named 'not_there'"),
-            ("import os\nos.kill(os.getpid(), 11)", "it ended with -11"),
+            ("import os\nos.kill(os.getpid(), 11)", "it was killed by SIGSEGV"),
             (HANDLER + "del handler", "has no attribute 'handler'"),
         ],
     )

@@ -13,6 +13,7 @@ from overflow.proof import (
     Failed,
     Finding,
     Proof,
+    for_people,
     judge,
     slow_start_warnings,
 )
@@ -140,6 +141,20 @@ def test_what_is_missing_before_and_after_is_warned_of() -> None:
     assert missing.warnings == (f"the bundle may not start: {NO_MODULE}",)
     assert Proof(finding=Finding.UNPROVEN, problem="KeyError: 'TABLE'").warnings == ()
     assert Proof(finding=Finding.PROVEN).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        ("it ended with -11, importing numpy", "it was killed by SIGSEGV, importing numpy"),
+        ("it stops as before: it ended with -9", "it stops as before: it was killed by SIGKILL"),
+        ("it ended with -34", "it was killed by signal 34"),
+        ("it ended with 7", "it ended with 7"),
+        (NO_MODULE, NO_MODULE),
+    ],
+)
+def test_signals_have_names(problem: str, shown: str) -> None:
+    assert for_people(problem) == shown
 
 
 class TestSlowStarts:

@@ -29,11 +29,11 @@ STARTED = {"seconds": 0.5, "elapsed": 1.0}
 END = {"end": True}
 
 
-def proof(*lines: Any, output: str = "", errors: str = "", **trial: Any) -> Proof:
+def proof(
+    *lines: Any, output: str = "", errors: str = "", ended: str = "it ended with 0", **trial: Any
+) -> Proof:
     content = "\n".join(json.dumps(line) for line in lines).encode()
-    went = Attempt(
-        place=PLACE, said=_lines(content), output=output, errors=errors, ended="it ended with 0"
-    )
+    went = Attempt(place=PLACE, said=_lines(content), output=output, errors=errors, ended=ended)
     return _proof(went, MANIFEST, Trial(python=Path("python"), tmp_bytes=1, **trial))
 
 
@@ -91,6 +91,14 @@ def test_of_a_crash_the_apps_frames_are_shown() -> None:
     ours = ("/var/task/_overflow/start.py", "/var/task/overflow_trampoline.py")
     frames = "".join(f'  File "{file}", line 3 in g\n' for file in (*others, *ours))
     assert proof(errors=f"{app}{frames}\nExtension").trace == f"{app}\nExtension"
+
+
+@pytest.mark.parametrize("before", ["it ended with -11", None])
+def test_a_signal_is_shown_by_its_name_and_compared_by_its_number(before: str | None) -> None:
+    found = proof(before=before, ended="it ended with -11")
+    assert found.problem == "it was killed by SIGSEGV"
+    assert found.finding is (Finding.UNPROVEN if before else Finding.BROKEN)
+    assert "ended with" not in found.note
 
 
 @pytest.mark.parametrize("kind", ["InstallError", "HandlerError"])
