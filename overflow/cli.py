@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from overflow import __version__, pipeline
 from overflow.console import Console, plain, write
 from overflow.errors import ExitCode, as_fault
-from overflow.inputs import Given, Inputs, read_inputs, size_option, text_option
+from overflow.inputs import Given, Inputs, Said, read_inputs, text_option, tmp_option
 from overflow.installation import Tools
 from overflow.options import OPTIONS, SWITCHES
 from overflow.output import SUMMARY, leave_failure
@@ -77,15 +77,16 @@ def _run(given: Given, environ: Mapping[str, str]) -> ExitCode:
 def _verify(given: Given, tools: Tools) -> ExitCode:
     """Raises BundleFault, once all there is to say is said."""
     asked = text_option(given, {}, "tmp_mb")
-    tmp_bytes = size_option("--tmp-mb", asked) if asked else None
+    tmp_bytes = tmp_option(Said(where="--tmp-mb", text=asked)) if asked else None
     found = verify(Path(str(given["bundle"])).absolute(), tools, tmp_bytes=tmp_bytes)
     lines = [found.proof.sentence(), *filter(None, [found.proof.note])]
     text = "".join(f"{line}.\n" for line in lines)
     text += "".join(f"Warning: {one}.\n" for one in found.warnings)
     said = proof_to_json(found.proof, found.warnings) if given["json"] else plain(text)
     write(sys.stdout, said)
-    if found.proof.fault is not None:
-        raise found.proof.fault
+    fault = found.proof.fault()
+    if fault is not None:
+        raise fault
     return ExitCode.OK
 
 
@@ -192,7 +193,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
             option.flag,
             dest=option.key,
             action="append" if option.repeats else "store",
-            metavar=option.metavar or None,
-            choices=option.choices or None,
+            # Not argparse's choices, which end without an error code and a fault.json.
+            metavar=option.metavar or "{" + ",".join(option.choices) + "}",
             help=option.help + default + ("; may be repeated" if option.repeats else ""),
         )

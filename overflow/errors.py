@@ -5,6 +5,7 @@ Every code is explained in docs/errors.md; a test holds the two together.
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 from typing import ClassVar
 
@@ -66,8 +67,11 @@ def as_fault(error: Exception) -> Fault | None:
 
 def file_fault(error: OSError) -> InputFault:
     """What a file or the disk refused, as a fault."""
+    # Of two files, a copy that found the disk full names the one that it could read first.
+    is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    file = (is_full and error.filename2) or error.filename or "the file system"
     return InputFault(
         "file-system",
-        f"{error.filename or 'the file system'}: {error.strerror or error}",
+        f"{file}: {error.strerror or error}",
         hint="check its rights and the free space, then run again",
     )

@@ -25,7 +25,7 @@ ANY = ".*"
 COUNT = (0, 2**53 - 1)  # above it, not every reader of JSON has the same number
 
 
-def read_fields(content: bytes, file: str = "report.json") -> Fields:
+def read_fields(content: bytes, file: str = "report.json", *, schema: int = SCHEMA) -> Fields:
     """The object in these bytes, for reading; raises InputFault `report-invalid`."""
     if len(content) > LARGEST_REPORT:
         raise invalid(f"{file}: larger than {in_megabytes(LARGEST_REPORT)}")
@@ -36,7 +36,7 @@ def read_fields(content: bytes, file: str = "report.json") -> Fields:
     if not isinstance(mapping, dict):
         raise invalid(f"{file}: expected an object")
     top = Fields(mapping=mapping, where=f"{file}: ")
-    top.count("schema", SCHEMA, SCHEMA)
+    top.count("schema", schema, schema)
     return top
 
 
@@ -75,7 +75,8 @@ class Fields:
         """A whole number, not below `least` and not above `most`."""
         value = self.mapping.get(key)
         if type(value) is not int or not least <= value <= most:
-            raise invalid(f"{self.where}{key}: expected a whole number from {least} to {most}")
+            wanted = f"a whole number from {least} to {most}" if least < most else str(least)
+            raise invalid(f"{self.where}{key}: expected {wanted}")
         return value
 
     def durations(self, known: Collection[str]) -> Mapping[str, float]:
@@ -92,10 +93,10 @@ class Fields:
             raise invalid(f"{self.where[:-1]}: expected {', '.join(known)}")
         return found
 
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings."""
+    def texts(self, key: str, pattern: str = ANY) -> tuple[str, ...]:
+        """A list of strings that are wholly as the regular expression says."""
         items = self._items(key)
-        return tuple(items.text(item) for item in items.mapping)
+        return tuple(items.text(item, pattern) for item in items.mapping)
 
     def inner(self, key: str) -> Fields:
         """An object."""

@@ -120,10 +120,19 @@ def _names(read: Callable[[str], bytes | None], module: str) -> dict[str, str] |
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 raise InputFault(
                     "handler-unknown",
-                    f"{path}: cannot be read as Python: {str(error) or type(error).__name__}",
+                    _unread(path, error),
                     hint="mend the file, or name another handler with --handler",
                 ) from error
     return None
+
+
+def _unread(path: str, error: Exception) -> str:
+    """Why a source cannot be read, and at which line where that is known."""
+    why = str(error) or type(error).__name__
+    if isinstance(error, SyntaxError):
+        why = error.msg
+        path = f"{path}:{error.lineno}" if error.lineno else path
+    return f"{path}: cannot be read as Python: {why}"
 
 
 def _bindings(body: list[ast.stmt], imported: dict[str, str]) -> Iterator[tuple[str, str]]:

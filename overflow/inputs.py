@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from overflow.errors import InputFault
 from overflow.installer import InstalledBy
@@ -42,6 +43,14 @@ Chosen = TypeVar("Chosen", Strategy, InstalledBy, Level)
 
 Given = Mapping[str, "str | list[str] | None"]
 """Options by key, as argparse has them; None where not given."""
+
+
+class Said(NamedTuple):
+    """A setting that takes one value."""
+
+    where: str
+    """Where it was said: the option, or the variable."""
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,15 +99,15 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
             "--output: is needed",
             hint="name a folder outside the project, as in --output ../build",
         )
-    architecture = ARCHITECTURES.get((one["architecture"] or "").lower())
+    architecture = ARCHITECTURES.get(one["architecture"].text.lower())
     if architecture is None:
-        raise _invalid("--architecture", one["architecture"], "x86_64 or arm64")
+        raise _invalid(one["architecture"], "x86_64 or arm64")
     strategy = _strategy(given, environ, one["strategy"])
     return Inputs(
         project=project,
         output=Path(output).absolute() if output and writes else None,
         strategy=strategy,
-        installer=_choice(InstalledBy, "--installer", one["installer"]),
+        installer=_choice(InstalledBy, one["installer"]),
         limits=_limits(one, environ),
         runtime_install=_runtime_install(given, environ),
         start_record=not _is_on(given, environ, NO_START_RECORD),
@@ -106,8 +115,8 @@ def read_inputs(given: Given, environ: Mapping[str, str], *, writes: bool) -> In
         network=_network(given, environ, strategy),
         verify=not _is_on(given, environ, NO_VERIFY),
         trim=_trim(one["trim"], strategy),
-        handler=one["handler"] or None,
-        python=one["python"] or None,
+        handler=one["handler"].text or None,
+        python=one["python"].text or None,
         architecture=architecture,
         groups=many["group"],
         extras=many["extra"],
@@ -127,8 +136,10 @@ def _one(
     option: Option,
     given: Given,
     environ: Mapping[str, str],
-) -> str:
-    return (text_option(given, environ, option.key) or option.default).strip()
+) -> Said:
+    where = option.flag if isinstance(given.get(option.key), str) else option.variable
+    text = (text_option(given, environ, option.key) or option.default).strip()
+    return Said(where=where, text=text)
 
 
 def _many(
@@ -156,11 +167,11 @@ def _is_on(given: Given, environ: Mapping[str, str], variable: str) -> bool:
     return bool(given.get(key) or _switch(environ, variable))
 
 
-def _strategy(given: Given, environ: Mapping[str, str], text: str) -> Strategy:
+def _strategy(given: Given, environ: Mapping[str, str], said: Said) -> Strategy:
     """Who switches Vercel's overflow on, and names no strategy, gets it as it was there."""
     if not text_option(given, environ, "strategy") and _switch(environ, VERCEL_SWITCH):
         return Strategy.DEFER
-    return _choice(Strategy, "--strategy", text)
+    return _choice(Strategy, said)
 
 
 def _network(given: Given, environ: Mapping[str, str], strategy: Strategy) -> bool:
@@ -174,42 +185,52 @@ def _network(given: Given, environ: Mapping[str, str], strategy: Strategy) -> bo
     return not off
 
 
-def _choice(kind: type[Chosen], flag: str, text: str) -> Chosen:
+def _choice(kind: type[Chosen], said: Said) -> Chosen:
     try:
-        return kind(text)
+        return kind(said.text)
     except ValueError:
         known = ", ".join(one.value for one in kind)
-        raise _invalid(flag, text, f"one of {known}") from None
+        raise _invalid(said, f"one of {known}") from None
 
 
-def _trim(text: str, strategy: Strategy) -> Level:
+def _trim(said: Said, strategy: Strategy) -> Level:
     """`defer` installs distributions as they are: there, nothing goes unless that is asked for."""
-    if not text:
+    if not said.text:
         return Level.NONE if strategy is Strategy.DEFER else Level.SAFE
-    return _choice(Level, "--trim", text)
+    return _choice(Level, said)
 
 
-def _limits(one: Mapping[str, str], environ: Mapping[str, str]) -> Limits:
-    layers = size_option("--layers-mb", one["layers_mb"])
+def _limits(one: Mapping[str, Said], environ: Mapping[str, str]) -> Limits:
+    layers = _size_option(one["layers_mb"])
     large = _switch(environ, VERCEL_TMP)
     tmp = megabytes(TMP_MAXIMUM_MB if large else TMP_DEFAULT_MB)
     return Limits(
-        threshold=max(0, size_option("--threshold-mb", one["threshold_mb"]) - layers),
-        limit=max(0, size_option("--limit-mb", one["limit_mb"]) - layers),
+        threshold=max(0, _size_option(one["threshold_mb"]) - layers),
+        limit=max(0, _size_option(one["limit_mb"]) - layers),
         layers=layers,
-        tmp=size_option("--tmp-mb", one["tmp_mb"]) if one["tmp_mb"] else tmp,
+        tmp=tmp_option(one["tmp_mb"]) if one["tmp_mb"].text else tmp,
     )
 
 
-def size_option(flag: str, text: str) -> int:
-    """Bytes for a number of MB. Raises InputFault `option-invalid`."""
+def _size_option(said: Said) -> int:
+    """Bytes for a number of MB."""
     try:
-        value = float(text)
+        value = float(said.text)
     except ValueError:
         value = math.nan
     if not 0 <= value < 1e6:  # also false for not-a-number
-        raise _invalid(flag, text, "a number of MB, as in 240 or 37.5")
+        raise _invalid(said, "a number of MB, as in 240 or 37.5")
     return megabytes(value)
+
+
+def tmp_option(said: Said) -> int:
+    """Bytes of a /tmp that Lambda has, for a number of MB. Raises InputFault `option-invalid`."""
+    # Six digits are enough, and int() takes no more than some thousands.
+    size = int(said.text) if re.fullmatch("[0-9]{1,6}", said.text) else -1
+    if not TMP_DEFAULT_MB <= size <= TMP_MAXIMUM_MB:
+        expected = f"a whole number of MB from {TMP_DEFAULT_MB} to {TMP_MAXIMUM_MB}"
+        raise _invalid(said, f"{expected}, which is what EphemeralStorage can be")
+    return megabytes(size)
 
 
 def _switch(environ: Mapping[str, str], name: str) -> bool | None:
@@ -217,9 +238,9 @@ def _switch(environ: Mapping[str, str], name: str) -> bool | None:
     if not text:
         return None
     if text not in TRUE | FALSE:
-        raise _invalid(name, text, "1 or 0")
+        raise _invalid(Said(where=name, text=text), "1 or 0")
     return text in TRUE
 
 
-def _invalid(where: str, value: str, expected: str) -> InputFault:
-    return InputFault("option-invalid", f"{where}: {value!r}", hint=f"expected {expected}")
+def _invalid(said: Said, expected: str) -> InputFault:
+    return InputFault("option-invalid", f"{said.where}: {said.text!r}", hint=f"expected {expected}")

@@ -230,6 +230,9 @@ def _read(path: Path, largest: int, kind: str, hint: str) -> bytes:
                     hint="this is not what uv writes: make it anew",
                 )
             return stream.read()
+    except NotADirectoryError as error:
+        said = f"{path.parent}: is a file, not a folder"
+        raise InputFault(f"{kind}-missing", said, hint=hint) from error
     except FileNotFoundError as error:
         raise InputFault(f"{kind}-missing", f"{path}: does not exist", hint=hint) from error
     except OSError as error:

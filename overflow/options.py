@@ -88,8 +88,8 @@ OPTIONS = (
     Option(
         flag="--tmp-mb",
         metavar="MB",
-        help="the function's /tmp (EphemeralStorage): what is put there must fit (default: 512, or"
-        " 10240 with MAXIMISE_TMP_SPACE=1)",
+        help="the function's /tmp (EphemeralStorage), 512 to 10240: what is put there must fit"
+        " (default: 512, or 10240 with MAXIMISE_TMP_SPACE=1)",
     ),
     Option(
         flag="--trim",

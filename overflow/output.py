@@ -45,11 +45,22 @@ def staging(output: Path, project: Path) -> Iterator[Path]:
             hint="name a folder that you may write to",
         ) from error
     try:
-        yield aside
+        with named(output):
+            yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         if not was_there and not any(output.iterdir()):
             output.rmdir()
+
+
+@contextmanager
+def named(folder: Path) -> Iterator[None]:
+    """Has an OSError name the folder where it names nothing, as a write to a full disk does."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(folder)
+        raise
 
 
 def publish(aside: Path, output: Path) -> None:

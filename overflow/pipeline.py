@@ -29,7 +29,7 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.plan import Outcome, Strategy
 from overflow.preparation import Prepared, prepare
-from overflow.proof import DEFERRED, OTHER_MACHINE, Finding, Proof
+from overflow.proof import DEFERRED, OTHER_MACHINE, WRITTEN_ALL_THE_SAME, Finding, Proof
 from overflow.proving import fetches, prove_once, read_manifest, trial_of
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
@@ -82,6 +82,7 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
     """Decide, report, and leave nothing behind. Raises Fault."""
     with (
         tempfile.TemporaryDirectory(prefix="overflow-") as work,
+        output.named(Path(work)),
         locking.lock_taken_back(inputs.project),
     ):
         installed = install(inputs, tools, Path(work))
@@ -211,6 +212,7 @@ def _prove(
         retitle(proof.sentence())
     if proof.note:
         tools.console.say(f"  {proof.note}")
-    if proof.fault is not None:
-        raise proof.fault
+    fault = proof.fault(WRITTEN_ALL_THE_SAME)
+    if fault is not None:
+        raise fault
     return proof

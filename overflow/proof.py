@@ -25,6 +25,9 @@ LONGEST = 300
 ENDED, TOOK_OVER = "it ended with {}", "it took over {} s"
 """What a process says that says nothing; a recording has the same words (startup.py)."""
 
+SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV"}
+"""Those that end a process which does not ask for it (signal(7) of Linux)."""
+
 NO_NETWORK = "there is no network"
 READ_ONLY = "Read-only file system"
 """As the kernel says it of /var/task, and the recorder of the project's copy."""
@@ -40,6 +43,7 @@ LAMBDAS_OWN = frozenset(
 """Modules that Lambda has beside the bundle (AWS Lambda: Python runtimes), and others need not."""
 
 DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
+WRITTEN_ALL_THE_SAME = "`--no-verify` writes the bundle all the same"
 OTHER_MACHINE = "this machine cannot start what is for {}"
 EARLIER = "as measured by an earlier build of the same bundle"
 WITHOUT = "without isolation: {}"
@@ -90,11 +94,13 @@ class Proof:
     """The end of the traceback."""
     note: str = ""
     """For people: how it was started otherwise than it should be, or why not at all."""
+    remedy: str = ""
+    """What to do about a file that is not what was built; nothing was started then."""
 
     def sentence(self, predicted: float | None = None) -> str:
         """The verdict in one line; predicted: seconds, where a plan said them."""
         if self.finding is Finding.BROKEN:
-            return f"Does not start: {self.problem}"
+            return f"{self._verdict.capitalize()}: {self.problem}"
         if self.cold is None:
             return "Not proven to start"
         parts = [f"{self.cold.install:.2f} s unpacking"] if self.cold.install else []
@@ -111,19 +117,31 @@ class Proof:
         may_not = self.finding is Finding.UNPROVEN and self.problem.startswith(doubtful)
         return (f"the bundle may not start: {self.problem}",) if may_not else ()
 
-    @property
-    def fault(self) -> Fault | None:
-        """What stops a build."""
+    def fault(self, way_out: str = "") -> Fault | None:
+        """What stops a build, or ends a verification; way_out: what else can be done about it."""
         if self.finding is not Finding.BROKEN:
             return None
         whose = f" ({self.distribution})" if self.distribution else ""
         return BundleFault(
             "bundle-broken",
-            f"the bundle does not start: {self.problem}{whose}",
-            hint="what is named is missing or damaged, or needs what Lambda does not have; "
-            "`--no-verify` writes the bundle all the same",
+            f"the bundle {self._verdict}: {self.problem}{whose}",
+            hint="; ".join(filter(None, (self._remedy, way_out))),
             details=self.trace,
         )
+
+    @property
+    def _verdict(self) -> str:
+        return "is not what was built" if self.remedy else "does not start"
+
+    @property
+    def _remedy(self) -> str:
+        if self.remedy:
+            return self.remedy
+        if self.problem.startswith("InstallError:") and "EphemeralStorage" in self.problem:
+            return "raise EphemeralStorage on the function, and say so with --tmp-mb"
+        if self.problem.startswith("HandlerError:"):
+            return "build it with a --handler that Lambda can call: a function, or an app"
+        return "what is named is missing or damaged, or needs what Lambda does not have"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +230,15 @@ def _is_of_the_bundle(failed: Failed, inside: tuple[str, ...]) -> bool:
         return True
     first = next((file for file in failed.files if file.startswith(inside)), "")
     return "/_overflow/" in first or any(file.startswith(inside) for file in failed.missing)
+
+
+def for_people(text: str) -> str:
+    """A problem, or a note that has one, with signals by their names; judge() wants it without."""
+
+    def killed(match: re.Match[str]) -> str:
+        return f"it was killed by {SIGNALS.get(int(match[1]), f'signal {match[1]}')}"
+
+    return re.sub(ENDED.format(r"-(\d{1,3})\b"), killed, text)
 
 
 def slow_start_warnings(

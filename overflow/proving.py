@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
 from overflow.culprit import RECORDS, culprit, title_of
-from overflow.errors import InputFault
+from overflow.generated import TRAMPOLINE
 from overflow.limits import RUNTIMES, megabytes
-from overflow.proof import EARLIER, LONGEST, WITHOUT, Cold, Failed, Finding, Proof, judge
-from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest, from_json
+from overflow.manifests import manifest_from_json
+from overflow.proof import (
+    EARLIER,
+    LONGEST,
+    OURS,
+    WITHOUT,
+    Cold,
+    Failed,
+    Finding,
+    Proof,
+    for_people,
+    judge,
+)
+from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,20 +45,19 @@ _INSTALLED = re.compile(
 )
 """What the runtime prints once something is in place (runtime/ready.py, runtime/lazy.py)."""
 
+_NOT_THE_APPS = re.compile(
+    r'(?m)^  File "(?:<frozen importlib|<string>"|[^"]*/(?:importlib/__init__|_overflow/[^"]*'
+    rf'|{TRAMPOLINE})\.py").*\n?'
+)
+"""A line of faulthandler's that says how the app came to be imported."""
+
 _FRAME = re.compile(r'(?m)^  File "([^"]+)", line \d+')
 """A line of faulthandler's, the innermost first."""
 
 
 def read_manifest(bundle: Path) -> Manifest:
-    """The manifest of a bundle; raises InputFault `bundle-invalid`."""
-    try:
-        return from_json((bundle / MANIFEST_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputFault(
-            "bundle-invalid",
-            f"{bundle} is not a bundle of this version of overflow: {error}",
-            hint="name a folder that `overflow build` wrote, or bundle/ in it",
-        ) from error
+    """The manifest of a bundle; raises InputFault `bundle-invalid`, OSError."""
+    return manifest_from_json((bundle / MANIFEST_FILE).read_bytes())
 
 
 def fetches(manifest: Manifest) -> bool:
@@ -122,7 +133,7 @@ def _kept(content: bytes) -> Proof | None:
 
 
 def prove(bundle: Path, trial: Trial, work: Path, environ: Mapping[str, str]) -> Proof:
-    """Start the bundle; work: a new folder for what that needs. Raises InputFault."""
+    """Start the bundle; work: a new folder for what that needs. Raises InputFault, OSError."""
     manifest = read_manifest(bundle)
     place = Place(bundle=bundle.resolve(), work=work.resolve(), isolated=True)
     went = attempt(place, trial, environ)
@@ -152,11 +163,18 @@ def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
     return Proof(
         finding=finding,
         cold=cold,
-        problem=failed.problem[:LONGEST],
+        problem=for_people(failed.problem[:LONGEST]),
         distribution=whose,
-        trace=failed.trace,
-        note=note[: 2 * LONGEST],
+        trace=_trace(failed),
+        note=for_people(note[: 2 * LONGEST]),
     )
+
+
+def _trace(failed: Failed) -> str:
+    """Our own exceptions say all in their message, which can be long: uv's words are in it."""
+    if failed.kind not in OURS:
+        return failed.trace
+    return failed.problem if len(failed.problem) > LONGEST else ""
 
 
 def _timed(line: Mapping[str, Any], output: str) -> Cold | None:
@@ -186,7 +204,9 @@ def _what_failed(went: Attempt, *, has_started: bool) -> Failed | None:
     importing = [str(line["importing"]) for line in went.said if "importing" in line]
     during = f", importing {importing[-1]}" if importing else ""
     frames = tuple(_FRAME.findall(went.errors))
-    return Failed(problem=f"{went.ended}{during}", files=frames, trace=went.errors)
+    is_ours = any("/_overflow/" in file for file in frames[:1])
+    trace = went.errors if is_ours else _NOT_THE_APPS.sub("", went.errors)
+    return Failed(problem=f"{went.ended}{during}", files=frames, trace=trace)
 
 
 def _read_failure(line: Mapping[str, Any]) -> Failed:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from overflow.identity import binary_of, identity
 from overflow.process import LAMBDAS_OWN, PASSED_TO_APPS, run
+from overflow.proof import for_people
 from overflow.resources import runtime_files
 from overflow.startup import FINDING, Recording, Seconds, read_start
 
@@ -95,7 +96,8 @@ def record(
     heard = _heard(subject, said)
     if heard is None:
         problem = ENDED.format(exit_code)
-        return replace(read_start(subject, NOT_KNOWN.format(problem)), problem=problem)
+        note = NOT_KNOWN.format(for_people(problem))
+        return replace(read_start(subject, note), problem=problem)
     if heard.problem:
         return heard
     if heard.seconds <= SHORT:

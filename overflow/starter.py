@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
     from typing import Any
 
 TRAMPOLINE = "overflow_trampoline"
@@ -37,7 +38,7 @@ def main(wanted: dict[str, Any]) -> None:
     try:
         __import__(TRAMPOLINE).handler  # noqa: B018 - that it is there
     except BaseException as error:  # noqa: BLE001 - the user's module may raise anything
-        said = described(error)
+        said = described(error, root)
     else:
         elapsed = perf_counter() - wanted["started"]
         said = {"elapsed": elapsed, "seconds": elapsed - max(0.0, _waited() - wanted["waited"])}
@@ -49,13 +50,16 @@ def main(wanted: dict[str, Any]) -> None:
             try:
                 __import__(name)
             except BaseException as error:  # noqa: BLE001 - the same
-                _say(output, {"module": name, **described(error)})
+                _say(output, {"module": name, **described(error, root)})
         _say(output, {"end": True})
     os._exit(0)  # threads and exit handlers of the app are not waited for
 
 
-def described(error: BaseException) -> dict[str, Any]:
-    """What an exception says, and the files it names or came through, the first cause's first."""
+def described(error: BaseException, root: str) -> dict[str, Any]:
+    """What an exception says, and the files it names or came through, the first cause's first.
+
+    root: the bundle's folder. The trace begins with the app's own frames.
+    """
     import traceback  # noqa: PLC0415 - a start that succeeds has not imported it
 
     chain = list(_chain(error))[::-1]
@@ -65,6 +69,8 @@ def described(error: BaseException) -> dict[str, Any]:
         files += [str(named)] if named else []
         frames = traceback.extract_tb(one.__traceback__, limit=-MOST_FRAMES)
         files += [frame.filename for frame in frames][::-1]
+    for one in chain:
+        one.__traceback__ = _of_the_app(one.__traceback__, root)
     names = [str(one.name) for one in chain if isinstance(one, ImportError) and one.name]
     missing = [str(one.filename) for one in chain if isinstance(one, OSError) and one.filename]
     return {
@@ -86,6 +92,20 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _of_the_app(trace: TracebackType | None, root: str) -> TracebackType | None:
+    """Without how the app came to be imported; all of it where overflow's own code failed."""
+    import importlib  # noqa: PLC0415 - as traceback
+
+    others = {main.__code__.co_filename, importlib.__file__, f"{root}/{TRAMPOLINE}.py"}
+    first, file = trace, ""
+    while first is not None:
+        file = first.tb_frame.f_code.co_filename
+        if file not in others and not file.startswith((f"{root}/_overflow/", "<frozen ")):
+            return first
+        first = first.tb_next
+    return trace if file.startswith(f"{root}/_overflow/") else None
 
 
 def _waited() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import tempfile
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from overflow.attempt import Trial
 from overflow.elf import read_shared_object
 from overflow.errors import InputFault
 from overflow.limits import megabytes, tmp_needed_mb
-from overflow.proof import Finding, Proof, slow_start_warnings
+from overflow.process import child_environment, run
+from overflow.proof import LONGEST, Finding, Proof, slow_start_warnings
 from overflow.proving import prove, read_manifest
 from overflow.pythons import find_python
 from overflow.report import BUNDLE
@@ -23,6 +25,8 @@ from overflow.target import MACHINES, Target, choose_python
 if TYPE_CHECKING:
     from overflow.installation import Tools
     from overflow.runtime.manifest import Manifest
+
+STALE = Path(__file__).with_name("stale.py")
 
 CHUNK = 1 << 20
 """Bytes that are read and hashed at a time."""
@@ -42,7 +46,7 @@ def verify(folder: Path, tools: Tools, *, tmp_bytes: int | None = None) -> Verif
     tmp_bytes: of the function's /tmp; None: what it asks for.
     Raises InputFault `bundle-invalid`, `bundle-other-machine`, `python-missing`.
     """
-    bundle = folder if (folder / MANIFEST_FILE).is_file() else folder / BUNDLE
+    bundle = _bundle_in(folder)
     manifest = read_manifest(bundle)
     if tmp_bytes is None:
         tmp_bytes = megabytes(_storage_mb(manifest))
@@ -55,19 +59,48 @@ def verify(folder: Path, tools: Tools, *, tmp_bytes: int | None = None) -> Verif
         )
     damaged = _damaged(bundle, manifest)
     if damaged:
-        problem = f"{PACKED_FOLDER}/{damaged} is not what was built"
-        whose = damaged.partition("-")[2]
-        broken = Proof(finding=Finding.BROKEN, problem=problem, distribution=whose)
-        return Verified(proof=broken, warnings=())
+        problem, whose = f"{PACKED_FOLDER}/{damaged}", damaged.partition("-")[2]
+        return _altered(problem, "build it again", whose)
     return _started(bundle, manifest, tools, tmp_bytes)
 
 
-def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> Verified:
+def _bundle_in(folder: Path) -> Path:
+    for one in (folder, folder / BUNDLE):
+        if (one / MANIFEST_FILE).is_file():
+            return one
+    found = f"{folder} has no {MANIFEST_FILE}, and no {BUNDLE}/{MANIFEST_FILE}"
+    raise InputFault(
+        "bundle-invalid",
+        found if folder.is_dir() else f"{folder}: there is no such folder",
+        hint="name a folder that `overflow build` wrote, or bundle/ in it",
+    )
+
+
+def _python(manifest: Manifest, tools: Tools) -> tuple[tuple[int, int], Path]:
+    """The version that the bundle is for, and such a Python."""
     version = choose_python(asked=manifest.python, pinned=None, requires_python=None)
     here = "arm64" if platform.machine() == MACHINES["arm64"] else "x86_64"
-    target = Target(python=version, architecture=here)
+    try:
+        return version, find_python(
+            Target(python=version, architecture=here), tools.uv, tools.environ
+        )
+    except InputFault as fault:  # whose hint is a builder's, who can choose another
+        hint = f"install it: `uv python install {manifest.python}`"
+        raise InputFault("python-missing", fault.message, hint=hint) from fault
+
+
+def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> Verified:
+    version, python = _python(manifest, tools)
+    stale = _stale(bundle, python, tools)
+    if stale:
+        (source, bytecode), *more = stale
+        others = f", and {len(more)} more" if more else ""
+        return _altered(
+            f"{source} has the bytecode of another source{others}",
+            f"Python runs the bytecode: remove {bytecode}{others}, or build again",
+        )
     trial = Trial(
-        python=find_python(target, tools.uv, tools.environ),
+        python=python,
         tmp_bytes=tmp_bytes,
         network=manifest.deferred is not None or any(one.wheels for one in manifest.groups),
     )
@@ -76,11 +109,32 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
         tools.console.step("proof", "Starting the bundle") as retitle,
     ):
         proof = prove(bundle, trial, Path(work) / "proof", tools.environ)
-        retitle(proof.sentence())
+        # How it failed is said twice after this line: as the result, and as the error.
+        is_broken = proof.finding is Finding.BROKEN
+        retitle("Tried to start the bundle" if is_broken else proof.sentence())
     measured = proof.cold.total if proof.cold else None
     storage = tmp_bytes // megabytes(1)
     slow = slow_start_warnings(measured, None, python=version, ephemeral_storage_mb=storage)
     return Verified(proof=proof, warnings=(*proof.warnings, *slow))
+
+
+def _altered(problem: str, remedy: str, whose: str = "") -> Verified:
+    found = Proof(
+        finding=Finding.BROKEN, problem=problem[:LONGEST], distribution=whose, remedy=remedy
+    )
+    return Verified(proof=found, warnings=())
+
+
+def _stale(bundle: Path, python: Path, tools: Tools) -> list[tuple[str, str]]:
+    """Sources that Python would not look at, with their bytecode, which is of others."""
+    done = run(
+        [str(python), "-I", "-S", "-B", str(STALE), str(bundle)],
+        folder=bundle,
+        environment=child_environment(tools.environ),
+    )
+    if done.exit_code != 0:
+        raise RuntimeError(f"{python} {STALE}: {done.errors}")
+    return [(source, bytecode) for source, bytecode in json.loads(done.output)]
 
 
 def _damaged(bundle: Path, manifest: Manifest) -> str:

@@ -119,7 +119,7 @@ CASES = {
     "handler attribute": Case("handler-unknown", "'nope'", nothing, ("--handler", "app:nope")),
     "handler form": Case("handler-unknown", "form", nothing, ("--handler", "app:a;b")),
     "handler in a broken file": Case(
-        "handler-unknown", "app.py", lambda project: project.write("app.py", "def handler(:\n")
+        "handler-unknown", "app.py:1: ", lambda project: project.write("app.py", "def handler(:\n")
     ),
     "no handler at all": Case("handler-unknown", "no handler found", remove("app.py")),
     "extra": Case("extra-unknown", "no extra 'x'", nothing, ("--extra", "x")),

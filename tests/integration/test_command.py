@@ -73,7 +73,13 @@ class TestEntryPoints:
 
     def test_help_teaches(self) -> None:
         done = run(sys.executable, "-m", "overflow", "build", "--help")
-        for word in ("--threshold-mb", "default: 240", "--no-runtime-install", "PROJECT"):
+        for word in (
+            "--threshold-mb",
+            "default: 240",
+            "--no-runtime-install",
+            "PROJECT",
+            "{uv,builtin}",
+        ):
             assert word in done.stdout
         top = run(sys.executable, "-m", "overflow", "--help").stdout
         assert "exit codes" in top

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -177,7 +178,7 @@ class TestApps:
         [
             ("import alpha.gone", "No module named 'alpha.gone' (alpha 1.0)"),
             ("import not_there", "No module named 'not_there'"),
-            ("import os\nos.kill(os.getpid(), 11)", "it ended with -11"),
+            ("import os\nos.kill(os.getpid(), 11)", "it was killed by SIGSEGV"),
             (HANDLER + "del handler", "has no attribute 'handler'"),
         ],
     )
@@ -322,6 +323,9 @@ class TestVerify:
         assert result.exit_code == 5
         assert "error[bundle-broken]: the bundle does not start: " in result.err
         assert said in result.err
+        assert result.err.startswith("Tried to start the bundle  ("), "the error says the rest"
+        assert "--no-verify" not in result.err, "verify has no such option"
+        assert ("/_overflow/" in result.err) is path.startswith("_overflow/")
 
     @pytest.mark.parametrize("is_gone", [False, True])
     @pytest.mark.parametrize("app", ["import big", "import alpha"])
@@ -348,6 +352,25 @@ class TestVerify:
         assert result.exit_code == 5
         assert "is not what was built" in result.err
         assert "(big)" in result.err
+
+    def test_bytecode_of_another_source_is_found(
+        self, overflow: Callable[..., Result], bundle: Path, python: Path
+    ) -> None:
+        """Python would run it: whoever edits a source sees no effect."""
+        mode = ("--invalidation-mode", "unchecked-hash")
+        command = [str(python), "-m", "compileall", "-q", *mode, str(bundle)]
+        subprocess.run(command, check=True)
+        assert overflow("verify", bundle).exit_code == 0
+        for path in (bundle / "_vendor/beta/__init__.py", bundle / "app.py"):
+            content = path.read_text("utf-8")
+            path.unlink()
+            path.write_text(f"{content}\n1 / 0\n", encoding="utf-8")
+        result = overflow("verify", bundle)
+        assert result.exit_code == 5
+        said = "_vendor/beta/__init__.py has the bytecode of another source, and 1 more"
+        assert f"error[bundle-broken]: the bundle is not what was built: {said}\n" in result.err
+        assert "remove _vendor/beta/__pycache__/__init__.cpython-312.pyc, and 1 more" in result.err
+        assert result.out == f"Is not what was built: {said}.\n"
 
     def test_what_needs_a_newer_glibc_is_found(
         self, overflow: Callable[..., Result], bundle: Path, python: Path
@@ -388,17 +411,25 @@ class TestVerify:
         assert said["proof"]["seconds"]["install"] > 0
 
     def test_a_small_tmp_is_too_small(
-        self, overflow: Callable[..., Result], build: Callable[..., Built], tmp_path: Path
+        self,
+        overflow: Callable[..., Result],
+        build: Callable[..., Built],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         project = wide(tmp_path)
         project.write("app.py", "import big" + HANDLER)
         limits = ("--threshold-mb", "0.25", "--limit-mb", "0.25")
         bundle = build(project, *AUTO, *limits).bundle
         assert overflow("verify", bundle).exit_code == 0
-        result = overflow("verify", bundle, "--tmp-mb", "0.1")
+        for size in ("511", "10241", "x"):
+            assert overflow("verify", bundle, "--tmp-mb", size).exit_code == 2
+        monkeypatch.setattr("overflow.inputs.TMP_DEFAULT_MB", 0)  # a wheel of 512 MB takes long
+        result = overflow("verify", bundle, "--tmp-mb", "0")
         assert result.exit_code == 5
         assert "give the function more ephemeral storage" in result.err
-        assert overflow("verify", bundle, "--tmp-mb", "x").exit_code == 2
+        assert "hint: raise EphemeralStorage on the function" in result.err
+        assert "  | " not in result.err
 
     def test_another_machines_is_refused(
         self, overflow: Callable[..., Result], bundle: Path, monkeypatch: pytest.MonkeyPatch
@@ -412,16 +443,43 @@ class TestVerify:
         assert result.exit_code == 2
         assert "error[bundle-other-machine]" in result.err
 
-    @pytest.mark.parametrize("content", [None, "{", "[]", '{"schema": 99}', '{"schema": 2}'])
+    @pytest.mark.parametrize(
+        ("name", "content", "says"),
+        [
+            ("gone", None, "gone: there is no such folder"),
+            ("", None, "has no _overflow/manifest.json, and no bundle/_overflow/manifest.json"),
+            ("", "{", "manifest.json: not JSON"),
+            ("", '{"schema": 99}', "manifest.json: schema: expected 2"),
+            ("", '{"schema": 2}', "manifest.json: build: expected "),
+        ],
+    )
     def test_what_is_no_bundle_is_refused(
-        self, overflow: Callable[..., Result], tmp_path: Path, content: str | None
+        self,
+        overflow: Callable[..., Result],
+        tmp_path: Path,
+        name: str,
+        content: str | None,
+        says: str,
     ) -> None:
         if content is not None:
             (tmp_path / "_overflow").mkdir()
             (tmp_path / "_overflow/manifest.json").write_text(content, encoding="utf-8")
-        result = overflow("verify", tmp_path)
+        result = overflow("verify", tmp_path / name)
         assert result.exit_code == 2
-        assert "error[bundle-invalid]" in result.err
+        assert "error[bundle-invalid]: " in result.err
+        assert says in result.err
+
+    def test_a_python_that_is_not_here_cannot_be_another(
+        self, overflow: Callable[..., Result], bundle: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "version_info", (3, 9))
+        monkeypatch.setenv("PYENV_ROOT", "/nowhere")
+        monkeypatch.delenv("RUNNER_TOOL_CACHE", raising=False)
+        monkeypatch.setattr("overflow.uv.Uv.find_python", lambda *_: None)
+        result = overflow("verify", bundle)
+        assert result.exit_code == 2
+        assert "error[python-missing]: Python 3.12, which the bundle is for" in result.err
+        assert "hint: install it: `uv python install 3.12`\n" in result.err
 
 
 class TestWithoutIsolation:

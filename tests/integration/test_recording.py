@@ -184,6 +184,13 @@ def test_what_ends_the_process_is_read(app: App) -> None:
     assert "_vendor/two/slow.py" in found.start
 
 
+def test_a_signal_is_shown_by_its_name(app: App) -> None:
+    """And kept by its number, which the start of the bundle is compared with."""
+    found = app.record(app_of("import os, one\nos.kill(os.getpid(), 11)"))
+    assert found.problem == "it ended with -11"
+    assert found.note.endswith("it was killed by SIGSEGV")
+
+
 def test_a_start_without_end_is_cut_off(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rehearsal, "SECONDS", 1)
     found = app.record(app_of("import two.slow, time\ntime.sleep(60)"))

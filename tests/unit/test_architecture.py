@@ -18,10 +18,10 @@ FILES = tuple(sorted(PACKAGE.rglob("*.py")))
 
 OUTSIDE = frozenset(
     "process uv pythons locking environment tree files measure elf rpath resources templates"
-    " cache sample archive crate compiler bytecode isolation watch recorder starter identity"
-    " startup rehearsal attempt proving verification preparation stripping trimming appraisal"
-    " decision bundle output box console installation pipeline cli __main__ runner checkout"
-    " engine native launch rest assets stored base results steps action".split()
+    " cache sample archive crate compiler bytecode isolation watch recorder starter stale"
+    " identity startup rehearsal attempt proving verification preparation stripping trimming"
+    " appraisal decision bundle output box console installation pipeline cli __main__ runner"
+    " checkout engine native launch rest assets stored base results steps action".split()
 )
 """Modules that touch disk, processes, templates, network or a terminal. All others are pure."""
 

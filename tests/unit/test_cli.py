@@ -234,7 +234,18 @@ def test_option_at_fault_is_left_too(tmp_path: Path) -> None:
     assert left.code == "option-invalid"
 
 
-@pytest.mark.parametrize("arguments", [[], ["destroy"], ["build", "--strategy", "magic"]])
+@pytest.mark.parametrize("command", ["build", "plan"])
+@pytest.mark.parametrize("option", ["--strategy", "--installer", "--trim"])
+def test_choice_that_is_none(
+    command: str, option: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    output = ["--output", str(tmp_path)] if command == "build" else []
+    assert cli.main([command, option, "magic", *output]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"error[option-invalid]: {option}: 'magic'\n  hint: expected one of ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["destroy"], ["build", "--magic"]])
 def test_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         cli.main(arguments)

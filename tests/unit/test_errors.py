@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overflow.errors import BundleFault, ExitCode, Fault, InputFault, UvFault
+from overflow.errors import BundleFault, ExitCode, Fault, InputFault, UvFault, file_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,6 +87,13 @@ def test_every_code_is_documented_and_no_other() -> None:
     assert documented_codes() == (raised_codes() | failure_codes()) - {"bug"}
 
 
+def test_no_code_stands_among_the_functions_own_messages() -> None:
+    text = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    later = text.partition("At run time")[2]
+    assert later
+    assert not re.findall(r"^\|\s*`([a-z0-9]+-[a-z0-9-]+)`", later, re.MULTILINE)
+
+
 def test_code_of_a_bug_is_printed_and_documented() -> None:
     """The one that no fault has."""
     assert "error[bug]" in (ROOT / "overflow" / "cli.py").read_text(encoding="utf-8")
@@ -120,6 +127,19 @@ def test_exit_code_of_each_kind(kind: type[Fault], exit_code: ExitCode) -> None:
     assert fault.exit_code is exit_code
     assert str(fault) == fault.message == "what, where"
     assert (fault.code, fault.hint, fault.details) == ("some-code", "what to do", "said")
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (OSError(2, "No such file", "/a"), "/a"),
+        (OSError(28, "No space left", "/a", None, "/b"), "/b"),
+        (OSError(13, "Permission denied", "/a", None, "/b"), "/a"),
+        (OSError(28, "No space left"), "the file system"),
+    ],
+)
+def test_files_that_are_refused(error: OSError, named: str) -> None:
+    assert file_fault(error).message == f"{named}: {error.strerror}"
 
 
 def test_exit_codes_are_part_of_the_interface() -> None:

@@ -169,9 +169,9 @@ def test_source_that_cannot_be_read(source: bytes) -> None:
         assert found.code == "handler-unknown"
 
 
-def test_syntax_error_names_the_file() -> None:
-    found = fault("src.app:handler", src__app="def handler(:")
-    assert found.message.startswith("src/app.py: cannot be read as Python: ")
+def test_syntax_error_names_the_file_and_the_line() -> None:
+    found = fault("src.app:handler", src__app="\n\ndef handler(:")
+    assert found.message == "src/app.py:3: cannot be read as Python: invalid syntax"
 
 
 def test_odd_escapes_in_the_users_source_are_not_our_business() -> None:

@@ -152,6 +152,23 @@ def test_limits(given: dict[str, Any], expected: tuple[float, float, float]) -> 
 def test_sizes_that_are_none(key: str, value: str) -> None:
     given: dict[str, Any] = {key: value}
     assert fault(**given) == f"--{key.replace('_', '-')}: {value!r}"
+    assert fault({f"OVERFLOW_{key.upper()}": value}) == f"OVERFLOW_{key.upper()}: {value!r}"
+
+
+@pytest.mark.parametrize("value", ["512", "600", "10240"])
+def test_tmp(value: str) -> None:
+    assert read(tmp_mb=value).limits.tmp == megabytes(int(value))
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "511", "10241", "-1", "600.5", "x", "nan", "1e3", "9" * 9_999, "²"]
+)
+def test_a_tmp_that_lambda_has_not(value: str) -> None:
+    with pytest.raises(InputFault) as raised:
+        read(tmp_mb=value)
+    assert (raised.value.code, raised.value.message) == ("option-invalid", f"--tmp-mb: {value!r}")
+    assert "from 512 to 10240" in raised.value.hint
+    assert fault({"OVERFLOW_TMP_MB": value})
 
 
 @pytest.mark.parametrize(
@@ -160,10 +177,14 @@ def test_sizes_that_are_none(key: str, value: str) -> None:
         ({"architecture": "mips"}, "--architecture: 'mips'"),
         ({"strategy": "magic"}, "--strategy: 'magic'"),
         ({"trim": "most"}, "--trim: 'most'"),
+        ({"installer": "pip"}, "--installer: 'pip'"),
     ],
 )
 def test_choices(given: dict[str, Any], message: str) -> None:
     assert fault(**given) == message
+    ((key, value),) = given.items()
+    variable = f"OVERFLOW_{key.upper()}"
+    assert fault({variable: value}) == f"{variable}: {value!r}", "nobody typed an option"
 
 
 @pytest.mark.parametrize(

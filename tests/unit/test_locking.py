@@ -89,6 +89,15 @@ def test_project_that_cannot_be_read(
     assert said in raised.value.message
 
 
+def test_file_in_place_of_the_project(tmp_path: Path) -> None:
+    write(tmp_path, {"afile": b""})
+    with pytest.raises(InputFault) as raised:
+        locking.read_project(tmp_path / "afile")
+    assert raised.value.code == "pyproject-missing"
+    assert raised.value.message == f"{tmp_path}/afile: is a file, not a folder"
+    assert raised.value.hint.startswith("name the project's folder")
+
+
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").mkdir()
     with pytest.raises(InputFault) as raised:

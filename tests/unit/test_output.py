@@ -72,6 +72,14 @@ def test_failure_removes_an_output_that_was_made(tmp_path: Path, project: Path) 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_full_disk_is_named(tmp_path: Path, project: Path) -> None:
+    with pytest.raises(OSError, match="No space") as raised, staging(tmp_path / "out", project):
+        Path("/dev/full").write_bytes(b"x")
+    assert raised.value.filename == str(tmp_path / "out")
+    with pytest.raises(OSError, match="nowhere"), staging(tmp_path / "out", project):
+        Path("/nowhere").read_bytes()
+
+
 def test_failure_keeps_an_empty_output_that_was_there(tmp_path: Path, project: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(ValueError, match="x"), staging(tmp_path / "out", project):

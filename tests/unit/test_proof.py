@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from overflow.errors import ExitCode
-from overflow.proof import Cold, Failed, Finding, Proof, judge, slow_start_warnings
+from overflow.proof import (
+    WRITTEN_ALL_THE_SAME,
+    Cold,
+    Failed,
+    Finding,
+    Proof,
+    for_people,
+    judge,
+    slow_start_warnings,
+)
 
 INSIDE = ("/var/task/", "/tmp/_vc_deps_overflow/")
 READ_ONLY = "OSError: [Errno 30] Read-only file system: '/var/task/x'"
@@ -115,7 +124,7 @@ def test_only_a_broken_bundle_is_a_fault() -> None:
     broken = Proof(
         finding=Finding.BROKEN, problem=NO_MODULE, distribution="beta 1.0", trace="Traceback"
     )
-    fault = broken.fault
+    fault = broken.fault()
     assert fault is not None
     assert (fault.code, fault.exit_code, fault.details) == (
         "bundle-broken",
@@ -123,8 +132,26 @@ def test_only_a_broken_bundle_is_a_fault() -> None:
         "Traceback",
     )
     assert fault.message == f"the bundle does not start: {NO_MODULE} (beta 1.0)"
-    assert Proof(finding=Finding.UNPROVEN, problem=NO_MODULE).fault is None
-    assert Proof(finding=Finding.PROVEN).fault is None
+    assert Proof(finding=Finding.UNPROVEN, problem=NO_MODULE).fault() is None
+    assert Proof(finding=Finding.PROVEN).fault() is None
+
+
+@pytest.mark.parametrize(
+    ("problem", "remedy"),
+    [
+        (NO_MODULE, "what is named is missing or damaged, or needs what Lambda does not have"),
+        ("InstallError: x is not what was built", "what is named is missing or damaged, or"),
+        ("InstallError: give it more (EphemeralStorage)", "raise EphemeralStorage on the function"),
+        ("HandlerError: handler 'app:x' is an int", "build it with a --handler that Lambda can"),
+    ],
+)
+def test_the_hint_is_for_what_was_asked(problem: str, remedy: str) -> None:
+    broken = Proof(finding=Finding.BROKEN, problem=problem)
+    alone, built = broken.fault(), broken.fault(WRITTEN_ALL_THE_SAME)
+    assert alone is not None
+    assert built is not None
+    assert alone.hint.startswith(remedy)
+    assert built.hint == f"{alone.hint}; `--no-verify` writes the bundle all the same"
 
 
 def test_what_is_missing_before_and_after_is_warned_of() -> None:
@@ -133,6 +160,20 @@ def test_what_is_missing_before_and_after_is_warned_of() -> None:
     assert Proof(finding=Finding.UNPROVEN, problem="KeyError: 'TABLE'").warnings == ()
     assert Proof(finding=Finding.UNPROVEN, problem="it took over 60 s").warnings
     assert Proof(finding=Finding.PROVEN).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("problem", "shown"),
+    [
+        ("it ended with -11, importing numpy", "it was killed by SIGSEGV, importing numpy"),
+        ("it stops as before: it ended with -9", "it stops as before: it was killed by SIGKILL"),
+        ("it ended with -34", "it was killed by signal 34"),
+        ("it ended with 7", "it ended with 7"),
+        (NO_MODULE, NO_MODULE),
+    ],
+)
+def test_signals_have_names(problem: str, shown: str) -> None:
+    assert for_people(problem) == shown
 
 
 class TestSlowStarts:

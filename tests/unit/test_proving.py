@@ -29,11 +29,11 @@ STARTED = {"seconds": 0.5, "elapsed": 1.0}
 END = {"end": True}
 
 
-def proof(*lines: Any, output: str = "", errors: str = "", **trial: Any) -> Proof:
+def proof(
+    *lines: Any, output: str = "", errors: str = "", ended: str = "it ended with 0", **trial: Any
+) -> Proof:
     content = "\n".join(json.dumps(line) for line in lines).encode()
-    went = Attempt(
-        place=PLACE, said=_lines(content), output=output, errors=errors, ended="it ended with 0"
-    )
+    went = Attempt(place=PLACE, said=_lines(content), output=output, errors=errors, ended=ended)
     return _proof(went, MANIFEST, Trial(python=Path("python"), tmp_bytes=1, **trial))
 
 
@@ -83,6 +83,29 @@ def test_a_crash_is_traced() -> None:
     )
     found = proof(errors=errors)
     assert found.trace == errors
+
+
+def test_of_a_crash_the_apps_frames_are_shown() -> None:
+    app = 'Current thread (most recent call first):\n  File "/var/task/app.py", line 2 in f\n'
+    others = ("<frozen importlib._bootstrap>", "/lib/importlib/__init__.py", "<string>")
+    ours = ("/var/task/_overflow/start.py", "/var/task/overflow_trampoline.py")
+    frames = "".join(f'  File "{file}", line 3 in g\n' for file in (*others, *ours))
+    assert proof(errors=f"{app}{frames}\nExtension").trace == f"{app}\nExtension"
+
+
+@pytest.mark.parametrize("before", ["it ended with -11", None])
+def test_a_signal_is_shown_by_its_name_and_compared_by_its_number(before: str | None) -> None:
+    found = proof(before=before, ended="it ended with -11")
+    assert found.problem == "it was killed by SIGSEGV"
+    assert found.finding is (Finding.UNPROVEN if before else Finding.BROKEN)
+    assert "ended with" not in found.note
+
+
+@pytest.mark.parametrize("kind", ["InstallError", "HandlerError"])
+def test_our_own_exceptions_say_all_by_themselves(kind: str) -> None:
+    assert proof({"problem": f"{kind}: x", "trace": "Traceback"}).trace == ""
+    long = f"{kind}: uv could not " + "x" * 900
+    assert proof({"problem": long, "trace": "Traceback"}).trace == long
 
 
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(KEYS), JSON), max_size=4))

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,18 @@ def raised(function: Callable[[], object]) -> dict[str, Any]:
     try:
         function()
     except BaseException as error:  # noqa: BLE001 - as starter.py does
-        return starter.described(error)
+        assert error.__traceback__ is not None
+        error.__traceback__ = error.__traceback__.tb_next  # without this function
+        return starter.described(error, "/var/task")
     raise AssertionError("it did not raise")
+
+
+def calling(call: Callable[[], object], file: str) -> Callable[[], object]:
+    """A function of that file which calls the other one."""
+    scope: dict[str, Any] = {"call": call}
+    exec(compile("def fail(): call()", file, "exec"), scope)
+    found: Callable[[], object] = scope["fail"]
+    return found
 
 
 class TestDescribed:
@@ -57,11 +68,29 @@ class TestDescribed:
 
         assert raised(fail)["names"] == []
 
+    @pytest.mark.parametrize(
+        ("files", "shown"),
+        [
+            (["overflow_trampoline.py", "_overflow/start.py", "app.py", "_overflow/lazy.py"], 2),
+            (["overflow_trampoline.py", "app.py", "_vendor/a.py"], 2),
+            (["overflow_trampoline.py", "_overflow/start.py"], 2),
+            (["overflow_trampoline.py"], 0),
+        ],
+    )
+    def test_the_trace_is_the_apps(self, files: list[str], shown: int) -> None:
+        """All of it where overflow's own code fails: nothing else is to be seen then."""
+        call: Callable[[], object] = partial(divmod, 1, 0)
+        for file in reversed(files):
+            call = calling(call, f"/var/task/{file}")
+        trace = raised(call)["trace"]
+        assert trace.count('File "/var/task/') == shown
+        assert trace.endswith("division or modulo by zero\n")
+
     def test_circles_and_lengths_end(self) -> None:
         error = ValueError("x" * 10_000)
         error.__cause__ = other = KeyError()
         other.__context__ = error
-        said = starter.described(error)
+        said = starter.described(error, "/var/task")
         assert len(said["problem"]) == starter.LONGEST
 
 

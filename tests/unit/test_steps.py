@@ -129,4 +129,4 @@ def test_inputs_are_read_before_an_image_is_pulled(
     record = read_record({path.name: path.read_bytes() for path in step.folder.iterdir()})
     assert isinstance(record.result, Failure)
     assert (record.result.code, record.artifact) == ("option-invalid", "")
-    assert record.result.message == "--threshold-mb: 'many'"
+    assert record.result.message == "OVERFLOW_THRESHOLD_MB: 'many'"
