@@ -76,6 +76,8 @@ class Plan:
     """Of the bytecode that lies in the bundle beside its sources."""
     unpacked_size: int = 0
     """What is unpacked into /tmp, with its bytecode: at cold start, or on first import."""
+    on_import_size: int = 0
+    """What of all that goes to /tmp comes on first import only."""
     installed_by: InstalledBy = InstalledBy.UV
     """Who installs what is deferred."""
     bound_by: str
@@ -91,7 +93,7 @@ class Plan:
 
     @property
     def deferred_size(self) -> int:
-        """What is installed into /tmp at cold start."""
+        """What is fetched into /tmp: at cold start, or on first import."""
         return self._sum(Where.DEFERRED)
 
     @property
@@ -101,7 +103,7 @@ class Plan:
 
     @property
     def overflow_size(self) -> int:
-        """What is in /tmp after a cold start."""
+        """What is in /tmp once all of it is there."""
         return self.deferred_size + self.unpacked_size
 
     @property

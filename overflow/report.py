@@ -102,11 +102,18 @@ class Sizes:
     deferred: int
     unpacked: int
     """What is carried compressed, as it is in /tmp."""
+    on_import: int
+    """What of deferred and unpacked is put into /tmp on first import only."""
 
     @property
     def overflow(self) -> int:
-        """What is in /tmp once the function has started."""
+        """What is in /tmp once all of it has been put there."""
         return self.deferred + self.unpacked
+
+    @property
+    def at_start(self) -> int:
+        """What of it a cold start puts there."""
+        return max(0, self.overflow - self.on_import)
 
     @property
     def content(self) -> int:
@@ -115,7 +122,7 @@ class Sizes:
 
     @property
     def total(self) -> int:
-        """All there is when the function has started: the bundle, and what it puts into /tmp."""
+        """All there is once all is imported: the bundle, and what it puts into /tmp."""
         return self.bundle + self.overflow
 
 
@@ -210,11 +217,20 @@ class Report:
         """The verdict in one line."""
         bundle, limit = in_megabytes(self.sizes.bundle), in_megabytes(self.limits.limit)
         if self.outcome is Outcome.OVERFLOWS:
-            how = "installed at cold start" if self.strategy == "defer" else "put into /tmp"
-            overflow = in_megabytes(self.sizes.overflow)
-            return f"Overflows: {bundle} in the bundle, {overflow} {how}"
+            return f"Overflows: {bundle} in the bundle, {self._overflow}"
         verdict = "Fits" if self.outcome is Outcome.FITS else "Too large"
         return f"{verdict}: {bundle} of {limit}"
+
+    @property
+    def _overflow(self) -> str:
+        """What goes to /tmp, and when: what is never imported never does."""
+        at_start, on_import = in_megabytes(self.sizes.at_start), in_megabytes(self.sizes.on_import)
+        how = "installed" if self.strategy == "defer" else "put into /tmp"
+        if not self.sizes.on_import:
+            return f"{at_start} {how} at cold start"
+        if not self.sizes.at_start:
+            return f"{on_import} {how} on first import"
+        return f"{at_start} {how} at cold start, {on_import} on first import"
 
 
 @dataclass(frozen=True, kw_only=True)

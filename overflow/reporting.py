@@ -90,6 +90,7 @@ def _sizes(plan: Plan) -> Sizes:
         bundle=plan.bundle_size,
         deferred=plan.deferred_size,
         unpacked=plan.unpacked_size,
+        on_import=plan.on_import_size,
     )
 
 

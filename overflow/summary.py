@@ -148,12 +148,14 @@ def _frame(report: Report) -> dict[str, str]:
 
 
 def _bars(report: Report) -> str:
-    """The bundle, and all there is, against limit and threshold."""
+    """The bundle, and what is there later, against limit and threshold."""
     sizes, limits = report.sizes, report.limits
     share = f"{percent(sizes.bundle, limits.limit)} of the limit of {in_megabytes(limits.limit)}"
     shown = [("Bundle", sizes.bundle, share)]
-    if sizes.overflow:
-        shown.append(("Everything", sizes.total, "after a cold start"))
+    if sizes.at_start:
+        shown.append(("Started", sizes.bundle + sizes.at_start, "after a cold start"))
+    if sizes.on_import:
+        shown.append(("Everything", sizes.total, "once all is imported"))
     lines = [
         f"{label:<{_LABEL}}{bar(size, limits.limit, limits.threshold)}  {in_megabytes(size):>10}"
         f"  {text}"
@@ -209,9 +211,11 @@ def _parts(report: Report) -> str:
         _part("**Bundle, as Lambda counts it**", sizes.bundle, mark="**"),
     ]
     if sizes.deferred:
-        rows.append(_part("Installed at cold start", sizes.deferred))
+        rows.append(_part("Fetched to /tmp", sizes.deferred))
     if sizes.unpacked:
         rows.append(_part("Unpacked to /tmp", sizes.unpacked))
+    if sizes.on_import:
+        rows.append(_part("Of these, on first import only", sizes.on_import))
     if sizes.overflow:
         rows.append(_part("**Everything**", sizes.total, mark="**"))
     return table(("Part", "Size", "Bytes"), (":---", "---:", "---:"), rows)

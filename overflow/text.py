@@ -45,6 +45,7 @@ def _sizes(report: Report) -> str:
         (sizes.bundle, "bundle, as Lambda counts it"),
         (sizes.deferred, "deferred to /tmp"),
         *([(sizes.unpacked, "unpacked to /tmp")] if sizes.unpacked else []),
+        *([(sizes.on_import, "of these, on first import only")] if sizes.on_import else []),
     )
     lines = [f"  {in_megabytes(size):>10}  {part}" for size, part in parts]
     trimmed = saved(report)

@@ -59,6 +59,8 @@ def test_what_start_up_does_not_import_leaves_first_and_is_lazy(
     notes = {row["name"]: row["note"] for row in report["distributions"]}
     assert notes["big"] == "unpacked on first import"
     assert {"big": "package"} in [one["provides"] for one in groups(built)]
+    later = sum(one["size"] for one in groups(built) if one["provides"] is not None)
+    assert later == report["sizes"]["on_import_bytes"] == report["sizes"]["unpacked_bytes"] > 0
     on_disk = sum((built.bundle / path).stat().st_size for path in built.files())
     assert on_disk == report["sizes"]["bundle_bytes"] <= 0.25 * MIB - MARGIN
 
@@ -82,6 +84,7 @@ def test_without_lazy_all_is_unpacked_at_start(
     assert built.placements["big"] == "packed"
     assert all("provides" not in one for one in groups(built))
     assert all(row["note"] == "" for row in built.report["distributions"])
+    assert built.report["sizes"]["on_import_bytes"] == 0
 
 
 def test_up_to_the_threshold_nothing_overflows_for_want_of_room_for_bytecode(
@@ -124,6 +127,7 @@ def test_what_fits_in_no_other_way_is_fetched_and_said(
     assert "--no-network" in warning
     notes = {row["name"]: row["note"] for row in report["distributions"]}
     assert notes["noise"] == "fetched on first import"
+    assert report["sizes"]["on_import_bytes"] == size == report["sizes"]["deferred_bytes"]
     (group,) = groups(built)
     assert group["provides"] == {"noise": "package"}
     assert group["wheels"][0]["url"].endswith("/noise-1.0-py3-none-any.whl")
