@@ -31,6 +31,7 @@ from overflow.plan import Outcome, Strategy
 from overflow.preparation import Prepared, prepare
 from overflow.proof import DEFERRED, OTHER_MACHINE, Finding, Proof
 from overflow.proving import fetches, prove_once, read_manifest, trial_of
+from overflow.remedies import Means, remedied
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
 from overflow.summary import to_markdown
@@ -134,6 +135,10 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             materials = _materials(tools, prepared, work / "pack")
             search_folders = partial(env.search_folders, prepared.measurement)
             decision = pack(question, materials, verdicts, search_folders)
+        means = Means(
+            runtime_install=inputs.runtime_install, network=inputs.network, trim=inputs.trim
+        )
+        decision = replace(decision, plan=remedied(decision.plan, means))
         retitle(f"Planned: {decision.plan.outcome.value} ({decision.plan.bound_by})")
     return Contents(prepared=prepared, decision=decision)
 

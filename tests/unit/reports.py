@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from overflow.limits import megabytes
 from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
 from overflow.proof import Cold, Finding, Proof
+from overflow.remedies import Means, remedied
 from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
 from overflow.trim import Cut, Level, Trimmed
@@ -42,8 +43,9 @@ def report(
     written: Written | None = None,
 ) -> Report:
     """The report of a plan, or of one for distributions of so many MB."""
+    means = Means(runtime_install=True, network=True, trim=Level.SAFE)
     return report_of(
-        plan or plan_of(sizes or {}),
+        remedied(plan or plan_of(sizes or {}), means),
         project=name,
         target=target(python, architecture),
         handler=calls or handler(),
