@@ -107,8 +107,8 @@ def memory_needed_mb(installed: int, *, overflow: int) -> int:
     """The memory setting, in MB, to begin with for so many installed bytes.
 
     All of the distributions in memory at once is the most that they themselves can take. What
-    overflows is unpacked at cold start, on as much of a CPU as the memory setting buys: a whole
-    one is then recommended.
+    overflows is put into /tmp on as much of a CPU as the memory setting buys: a whole one is then
+    recommended.
     """
     resident = MEMORY_BASE_MB + -(-installed // MIB)
     needed = max(resident, 2 * MEMORY_BASE_MB, MEMORY_OF_ONE_CPU_MB if overflow else 0)

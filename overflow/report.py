@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from overflow.errors import ExitCode, Fault
-from overflow.limits import ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
+from overflow.limits import MEMORY_OF_ONE_CPU_MB, ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
 from overflow.plan import Outcome
 from overflow.trim import NOTHING, Trimmed
 
@@ -83,7 +83,12 @@ class Function:
     ephemeral_storage_mb: int
     memory_mb: int
     installer: str = ""
-    """Who installs what is deferred: `uv` or `builtin`; empty where nothing is."""
+    """Who fetches and installs what is deferred: `uv` or `builtin`; empty where nothing is."""
+
+    @property
+    def has_whole_cpu(self) -> bool:
+        """Whether its memory buys the one CPU that all seconds are for."""
+        return self.memory_mb >= MEMORY_OF_ONE_CPU_MB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from overflow.coldstart import section
-from overflow.limits import in_megabytes
+from overflow.limits import MEMORY_OF_ONE_CPU_MB, in_megabytes
 from overflow.markdown import (
     bar,
     block,
@@ -40,6 +40,9 @@ MOST_ITEMS = 20
 
 LONG = 1_000
 """Characters of Markdown that a sentence may take."""
+
+LESS_CPU = f"CPU is in proportion to memory, and one CPU is {MEMORY_OF_ONE_CPU_MB:,} MB"
+"""Beside seconds, which are for one (AWS: configure function memory)."""
 
 SHORT = 120
 """The same for a name, a version or a setting."""
@@ -188,13 +191,14 @@ def _settings(report: Report) -> str:
     if report.outcome is Outcome.TOO_LARGE:
         return ""
     function = report.function
+    cpu = "more memory is more CPU" if function.has_whole_cpu else LESS_CPU
     calls = f"calls {code(function.calls, SHORT)}, {markdown(function.interface, SHORT)}"
     rows = (
         ("Handler", f"{code(function.handler, SHORT)} ({calls})"),
         ("Runtime", code(function.runtime, SHORT)),
         ("Architecture", code(function.architecture, SHORT)),
         ("EphemeralStorage", f"{function.ephemeral_storage_mb:,} MB"),
-        ("Memory", f"{function.memory_mb:,} MB to begin with; more memory is more CPU"),
+        ("Memory", f"{function.memory_mb:,} MB to begin with; {cpu}"),
     )
     listed = table(("Setting", "Value"), (":---", ":---"), map(row, rows))
     return f"### Set on the function\n\n{listed}\n\n{snippet(report)}"

@@ -8,6 +8,7 @@ from overflow.coldstart import line
 from overflow.limits import in_megabytes
 from overflow.plan import Outcome
 from overflow.savings import saved
+from overflow.summary import LESS_CPU
 from overflow.templates import render
 
 if TYPE_CHECKING:
@@ -36,10 +37,11 @@ def _settings(report: Report) -> str:
     if report.outcome is Outcome.TOO_LARGE:
         return ""
     function = report.function
+    cpu = "" if function.has_whole_cpu else f" ({LESS_CPU})"
     return (
         f"Set on the function: handler {function.handler}, runtime {function.runtime}"
         f" ({function.architecture}), EphemeralStorage {function.ephemeral_storage_mb} MB,"
-        f" memory {function.memory_mb} MB."
+        f" memory {function.memory_mb} MB{cpu}."
     )
 
 

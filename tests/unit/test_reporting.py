@@ -9,10 +9,11 @@ import pytest
 from overflow import __version__
 from overflow.limits import megabytes, memory_needed_mb
 from overflow.plan import Outcome
+from overflow.proof import Cold, Finding, Proof
 from overflow.report import Place, Report, Written
-from overflow.reporting import report_of
+from overflow.reporting import report_of, with_start
 from tests.unit.builders import handler, limits, plan_of, target
-from tests.unit.reports import HOSTILE
+from tests.unit.reports import HOSTILE, fits
 
 PLAN = plan_of(
     {"alpha": 700, "beta": 5, "gamma": 12},
@@ -69,6 +70,23 @@ def test_memory_is_of_all_that_is_installed_and_what_overflows() -> None:
     assert memory_needed_mb(megabytes(100), overflow=1) > memory_needed_mb(
         megabytes(100), overflow=0
     )
+
+
+@pytest.mark.parametrize(
+    ("install", "imports", "memory"), [(0.0, 2.0, 256), (0.0, 9.0, 1_769), (5.0, 4.0, 3_538)]
+)
+def test_memory_is_what_the_warning_of_a_slow_start_says(
+    install: float, imports: float, memory: int
+) -> None:
+    cold = Cold(install=install, total=install + imports)
+    found = with_start(
+        fits(),
+        target=target(),
+        prediction=None,
+        proof=Proof(finding=Finding.PROVEN, cold=cold),
+    )
+    assert found.function.memory_mb == memory
+    assert [f"{memory:,} MB" in one for one in found.plan_warnings] == [True] * (memory > 256)
 
 
 def test_sizes_add_up() -> None:
