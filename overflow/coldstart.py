@@ -35,7 +35,7 @@ def section(report: Report) -> str:
 
 def _proven(proof: Proof, prediction: Prediction | None) -> str:
     sentence = proof.sentence(prediction.seconds if prediction else None)
-    note = f" Note: {markdown(proof.note, LONG)}." if proof.note else ""
+    note = f" Note: {markdown(proof.remark, LONG)}." if proof.remark else ""
     return f"{markdown(sentence, LONG)}.{note}"
 
 
@@ -43,7 +43,7 @@ def line(report: Report) -> str:
     """The same in a sentence or two."""
     said = [_predicted(report.prediction, report)] if report.prediction else []
     if report.proof is not None:
-        note = f"; {report.proof.note}" if report.proof.note else ""
+        note = f"; {report.proof.remark}" if report.proof.remark else ""
         said.append(f"{report.proof.sentence()}{note}.")
     return "\n".join(said)
 

@@ -29,7 +29,7 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.plan import Outcome, Strategy
 from overflow.preparation import Prepared, prepare
-from overflow.proof import DEFERRED, OTHER_MACHINE, Finding, Proof
+from overflow.proof import DEFERRED, NOT_WANTED, OTHER_MACHINE, Finding, Proof
 from overflow.proving import fetches, prove_once, read_manifest, trial_of
 from overflow.remedies import Means, remedied
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
@@ -199,10 +199,10 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
 
 def _prove(
     inputs: Inputs, contents: Contents, written: Written, aside: Path, tools: Tools
-) -> Proof | None:
+) -> Proof:
     """Start the bundle; raises BundleFault where it cannot."""
     if not inputs.verify:
-        return None
+        return Proof(finding=Finding.UNPROVEN, note=NOT_WANTED)
     installed = contents.installed
     is_guessed = contents.decision.plan.deferred and contents.prepared.recording.note
     if is_guessed or fetches(read_manifest(aside / BUNDLE)):

@@ -40,7 +40,8 @@ LAMBDAS_OWN = frozenset(
 SHARED = 1.0
 """Seconds of filling /tmp that are worth a second CPU: all CPUs take part in that."""
 
-DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
+NOT_WANTED = "--no-verify"
+DEFERRED = "what is deferred comes from the network: run `overflow verify DIR` to prove it"
 OTHER_MACHINE = "this machine cannot start what is for {}"
 EARLIER = "as measured by an earlier build of the same bundle"
 WITHOUT = "without isolation: {}"
@@ -96,6 +97,8 @@ class Proof:
         """The verdict in one line; predicted: seconds, where a plan said them."""
         if self.finding is Finding.BROKEN:
             return f"Does not start: {self.problem}"
+        if self._is_not_started:
+            return f"Not started ({self.note})"
         if self.cold is None:
             return "Not proven to start"
         parts = [f"{self.cold.install:.2f} s unpacking"] if self.cold.install else []
@@ -104,6 +107,15 @@ class Proof:
         if predicted is not None:
             text = "; ".join(filter(None, (text, f"{predicted:.2f} s predicted")))
         return f"Started in {self.cold.total:.2f} s" + (f" ({text})" if text else "")
+
+    @property
+    def remark(self) -> str:
+        """The note, where it is not in the sentence."""
+        return "" if self._is_not_started else self.note
+
+    @property
+    def _is_not_started(self) -> bool:
+        return self.finding is Finding.UNPROVEN and self.cold is None and not self.problem
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -196,7 +196,7 @@ class Report:
     prediction: Prediction | None = None
     """None where nothing is known of the start (strategy `defer`)."""
     proof: Proof | None = None
-    """None for a plan, and where the bundle was not to be started."""
+    """None for a plan, and where there is no bundle."""
     trimmed: Trimmed = NOTHING
     """What went before anything was counted."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from overflow.errors import ExitCode
-from overflow.proof import Cold, Failed, Finding, Proof, judge, slow_start_warnings
+from overflow.proof import NOT_WANTED, Cold, Failed, Finding, Proof, judge, slow_start_warnings
 
 INSIDE = ("/var/task/", "/tmp/_vc_deps_overflow/")
 NO_MODULE = "ModuleNotFoundError: No module named 'x'"
@@ -88,7 +88,10 @@ def test_sentences() -> None:
     plain = Proof(finding=Finding.PROVEN, cold=Cold(install=0, total=0.5))
     assert plain.sentence() == "Started in 0.50 s"
     assert plain.sentence(0.75) == "Started in 0.50 s (0.75 s predicted)"
-    assert Proof(finding=Finding.UNPROVEN, note="x").sentence() == "Not proven to start"
+    unproven = Proof(finding=Finding.UNPROVEN, problem="KeyError: 'TABLE'", note="x")
+    assert (unproven.sentence(), unproven.remark) == ("Not proven to start", "x")
+    unstarted = Proof(finding=Finding.UNPROVEN, note=NOT_WANTED)
+    assert (unstarted.sentence(), unstarted.remark) == ("Not started (--no-verify)", "")
     broken = Proof(finding=Finding.BROKEN, cold=cold, problem="ImportError: x")
     assert broken.sentence() == "Does not start: ImportError: x"
 
