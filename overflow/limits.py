@@ -51,6 +51,10 @@ INIT_SECONDS = 10
 INIT_WARNING_SECONDS = 8.0
 """Above it, a slower machine, or less memory, may be too slow."""
 
+INSTALL_WARNING_SECONDS = INIT_WARNING_SECONDS / 2
+"""The same of an installation alone: importing what it brings, without bytecode, may take as long
+again (examples/large with `defer`: 6.7 s of 12.5)."""
+
 SNAPSTART_PYTHON = (3, 12)
 """The oldest Python with SnapStart, which also asks for a /tmp of 512 MB (AWS: SnapStart)."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from overflow.errors import ExitCode, Fault
 from overflow.limits import MEMORY_OF_ONE_CPU_MB, ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
-from overflow.plan import Outcome
+from overflow.plan import Outcome, Strategy
 from overflow.trim import NOTHING, Trimmed
 
 if TYPE_CHECKING:
@@ -194,11 +194,16 @@ class Report:
     seconds: Mapping[str, float]
     """Of the build, by step."""
     prediction: Prediction | None = None
-    """None where nothing is known of the start (strategy `defer`)."""
+    """None where nothing is known of the start; with strategy `defer`, without imports."""
     proof: Proof | None = None
     """None for a plan, and where there is no bundle."""
     trimmed: Trimmed = NOTHING
     """What went before anything was counted."""
+
+    @property
+    def records_imports(self) -> bool:
+        """Whether the prediction has what imports take: with `defer`, nothing is recorded."""
+        return self.strategy != Strategy.DEFER.value
 
     @property
     def exit_code(self) -> ExitCode:
@@ -230,7 +235,7 @@ class Report:
     def _overflow(self) -> str:
         """What goes to /tmp, and when: what is never imported never does."""
         at_start, on_import = in_megabytes(self.sizes.at_start), in_megabytes(self.sizes.on_import)
-        how = "installed" if self.strategy == "defer" else "put into /tmp"
+        how = "installed" if self.strategy == Strategy.DEFER.value else "put into /tmp"
         if not self.sizes.on_import:
             return f"{at_start} {how} at cold start"
         if not self.sizes.at_start:

@@ -61,6 +61,7 @@ def with_start(
         cold.total if cold else None,
         prediction.seconds if prediction else None,
         install=install,
+        without_imports=cold is None and not report.records_imports,
         python=target.python,
         ephemeral_storage_mb=report.function.ephemeral_storage_mb,
     )

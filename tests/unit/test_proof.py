@@ -83,7 +83,7 @@ def test_where_nobody_knows_the_failure_itself_must_tell(
 def test_sentences() -> None:
     cold = Cold(install=0.25, total=1.0)
     proven = Proof(finding=Finding.PROVEN, cold=cold)
-    assert proven.sentence() == "Started in 1.00 s (0.25 s unpacking, 0.75 s imports)"
+    assert proven.sentence() == "Started in 1.00 s (0.25 s filling /tmp, 0.75 s imports)"
     assert proven.sentence(1.5).endswith("0.75 s imports; 1.50 s predicted)")
     plain = Proof(finding=Finding.PROVEN, cold=Cold(install=0, total=0.5))
     assert plain.sentence() == "Started in 0.50 s"
