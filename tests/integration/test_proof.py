@@ -173,6 +173,17 @@ class TestApps:
         assert said in built.report["proof"]["note"]
         assert built.report["warnings"] == []
 
+    def test_what_it_says_is_the_same_in_each_build(
+        self, build: Callable[..., Built], project: ProjectFolder
+    ) -> None:
+        """Files are named by their places in the bundle: here, they are others each time."""
+        project.write("app.py", "open(f'{__file__}.txt')" + HANDLER)
+        first, second = (build(project, *AUTO) for _ in range(2))
+        assert "Could not import the handler, and read what it imports: " in first.err
+        (note,) = first.report["notes"]
+        assert "No such file or directory: '/var/task/app.py.txt'" in note
+        assert first.report["notes"] == second.report["notes"]
+
     @pytest.mark.parametrize(
         ("app", "said"),
         [
