@@ -122,6 +122,7 @@ def test_what_fits_in_no_other_way_is_fetched_and_said(
     size = {row["name"]: row["bytes"] for row in report["distributions"]}["noise"]
     assert size > 400_000 + 3_500, "it comes whole"
     assert "noise" not in json.dumps(report["trim"]), "so nothing of it was left out"
+    assert "  what is fetched comes whole: 3.4 KB of 1 files are not trimmed\n" in built.err
     (warning,) = report["warnings"]
     assert "for 0.4 MB: noise; with --no-network" in warning
     assert "--no-network" in warning
