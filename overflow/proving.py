@@ -9,12 +9,27 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
+from overflow.attempt import (
+    ISOLATION,
+    LONGEST_LOG,
+    SECONDS,
+    STARTER,
+    TASK,
+    Place,
+    Trial,
+    attempt,
+)
 from overflow.culprit import RECORDS, culprit, title_of
 from overflow.errors import InputFault
 from overflow.limits import RUNTIMES, megabytes
 from overflow.proof import EARLIER, LONGEST, WITHOUT, Cold, Failed, Finding, Proof, judge
-from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest, from_json
+from overflow.runtime.manifest import (
+    MANIFEST_FILE,
+    OVERFLOW_FOLDER,
+    VENDOR_FOLDER,
+    Manifest,
+    from_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -152,11 +167,16 @@ def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
     return Proof(
         finding=finding,
         cold=cold,
-        problem=failed.problem[:LONGEST],
+        problem=_in_the_bundle(failed.problem, place)[:LONGEST],
         distribution=whose,
-        trace=failed.trace,
-        note=note[: 2 * LONGEST],
+        trace=_in_the_bundle(failed.trace, place),
+        note=_in_the_bundle(note, place)[: 2 * LONGEST],
     )
+
+
+def _in_the_bundle(text: str, place: Place) -> str:
+    """With files named as Lambda would: without isolation, they are elsewhere in each build."""
+    return text.replace(place.root, TASK).replace(place.overflow, OVERFLOW_FOLDER)
 
 
 def _timed(line: Mapping[str, Any], output: str) -> Cold | None:
