@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overflow.limits import MEMORY_OF_ONE_CPU_MB
 from overflow.markdown import markdown, row, table
 from overflow.plan import Strategy
 
@@ -64,7 +65,9 @@ def brief(head: Report, base: Report | None) -> str:
         parts.append(f"{_init(head, prediction)} predicted{was}")
     if cold is not None:
         parts.append(f"{_seconds(cold.total)} measured without Lambda's client")
-    return f"**Cold start:** {', '.join(parts)}; on one CPU" if parts else ""
+    # What is to be set may be less memory, and that is less CPU.
+    one_cpu = f"on one CPU, {MEMORY_OF_ONE_CPU_MB:,} MB of memory"
+    return f"**Cold start:** {', '.join(parts)}; {one_cpu}" if parts else ""
 
 
 def _predicted(prediction: Prediction, report: Report) -> str:
