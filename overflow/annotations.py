@@ -135,7 +135,7 @@ def _text(row: Row) -> str:
 def _where(row: Row) -> str:
     if row.is_packed:
         return "carried compressed"
-    return "installed at cold start" if row.is_deferred else "in the bundle"
+    return "fetched into /tmp" if row.is_deferred else "in the bundle"
 
 
 def _of_failure(failure: Failure, project_path: str) -> Annotation:

@@ -23,6 +23,9 @@ PYPI = "https://pypi.org/simple"
 
 PYPI_HOST = "pypi.org"
 
+ADDED = "added by overflow"
+"""The reason of what the project did not ask for."""
+
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -139,7 +142,7 @@ def _verdict(  # noqa: PLR0911 - each line is one rule, in order
     if distribution.name == project:
         return _private("the project itself")
     if distribution.name in added:
-        return _private("added by overflow")
+        return _private(ADDED)
     if not distribution.recorded:
         return _private("files without a RECORD")
     candidates = lock.candidates(distribution.name, distribution.version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from overflow.limits import MEMORY_OF_ONE_CPU_MB
 from overflow.markdown import markdown, row, table
 from overflow.plan import Strategy
 
@@ -21,6 +22,11 @@ CONDITIONS = (
     " a model of the rest. Lambda ends an init after 10 s."
 )
 
+WITHOUT_IMPORTS = (
+    "On one CPU (1,769 MB of memory), by a model of the installation: with `defer`, imports are not"
+    " recorded, and come on top. Lambda ends an init after 10 s."
+)
+
 
 def section(report: Report) -> str:
     """Part by part, and by strategy; nothing where nothing is known."""
@@ -28,14 +34,15 @@ def section(report: Report) -> str:
     parts = ["### Cold start", *([_proven(proof, prediction)] if proof else [])]
     if prediction is not None:
         cold = proof.cold if proof else None
-        conditions = CONDITIONS + (MEASURED if cold else "")
-        parts += [_parts(prediction, cold), _strategies(report), conditions]
+        conditions = CONDITIONS if report.records_imports else WITHOUT_IMPORTS
+        conditions += MEASURED if cold else ""
+        parts += [_parts(report, prediction, cold), _strategies(report), conditions]
     return "\n\n".join(parts) if len(parts) > 1 else ""
 
 
 def _proven(proof: Proof, prediction: Prediction | None) -> str:
     sentence = proof.sentence(prediction.seconds if prediction else None)
-    note = f" Note: {markdown(proof.note, LONG)}." if proof.note else ""
+    note = f" Note: {markdown(proof.remark, LONG)}." if proof.remark else ""
     return f"{markdown(sentence, LONG)}.{note}"
 
 
@@ -43,7 +50,7 @@ def line(report: Report) -> str:
     """The same in a sentence or two."""
     said = [_predicted(report.prediction, report)] if report.prediction else []
     if report.proof is not None:
-        note = f"; {report.proof.note}" if report.proof.note else ""
+        note = f"; {report.proof.remark}" if report.proof.remark else ""
         said.append(f"{report.proof.sentence()}{note}.")
     return "\n".join(said)
 
@@ -51,36 +58,44 @@ def line(report: Report) -> str:
 def brief(head: Report, base: Report | None) -> str:
     """The same for a pull request, whose base was planned and not started."""
     prediction, cold = head.prediction, head.proof.cold if head.proof else None
-    before = base.prediction if base else None
     parts = []
     if prediction is not None:
-        was = f" (base: {_seconds(before.seconds)})" if before else ""
-        parts.append(f"{_seconds(prediction.seconds)} predicted{was}")
+        before = base.prediction if base else None
+        was = f" (base: {_init(base, before)})" if base and before else ""
+        parts.append(f"{_init(head, prediction)} predicted{was}")
     if cold is not None:
         parts.append(f"{_seconds(cold.total)} measured without Lambda's client")
-    return f"**Cold start:** {', '.join(parts)}; on one CPU" if parts else ""
+    # What is to be set may be less memory, and that is less CPU.
+    one_cpu = f"on one CPU, {MEMORY_OF_ONE_CPU_MB:,} MB of memory"
+    return f"**Cold start:** {', '.join(parts)}; {one_cpu}" if parts else ""
 
 
 def _predicted(prediction: Prediction, report: Report) -> str:
-    parts = f"{_seconds(prediction.seconds)} predicted on one CPU"
+    parts = f"{_init(report, prediction)} predicted on one CPU"
     if prediction.later:
         parts += f", and {_seconds(prediction.later)} more at first use"
     others = ", ".join(f"{name} {_seconds(one)}" for name, one in _others(report))
     return f"Cold start: {parts}" + (f" (in all, by strategy: {others})." if others else ".")
 
 
-def _parts(prediction: Prediction, cold: Cold | None) -> str:
+def _init(report: Report, prediction: Prediction) -> str:
+    seconds = _seconds(prediction.seconds)
+    return seconds if report.records_imports else f"{seconds} without imports"
+
+
+def _parts(report: Report, prediction: Prediction, cold: Cold | None) -> str:
     """Predicted, and as the bundle was started: there, what is no unpacking is in one."""
     install, imports, total = (
         (_seconds(cold.install), _seconds(cold.imports), _seconds(cold.total)) if cold else [""] * 3
     )
+    known = report.records_imports
     rows = [
         ("Python and Lambda's client", _seconds(prediction.client), ""),
         ("Put into /tmp", _seconds(prediction.install), install),
-        ("Imports", _seconds(prediction.execute), imports),
+        ("Imports", _seconds(prediction.execute) if known else "not recorded", imports),
         *([("Compiling", _seconds(prediction.compile), "")] if prediction.compile else []),
-        ("**Init**", f"**{_seconds(prediction.seconds)}**", total and f"**{total}**"),
-        ("At first use of all that the code asks for", _seconds(prediction.later), ""),
+        ("**Init**", f"**{_init(report, prediction)}**", total and f"**{total}**"),
+        *([("At first use of all that the code asks for", _seconds(prediction.later), "")] * known),
     ]
     columns = 3 if cold else 2
     heads, align = ("Cold start", "Predicted", "Measured"), (":---", "---:", "---:")

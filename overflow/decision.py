@@ -192,12 +192,13 @@ def _packed(
     budgets: what it was chosen from; none where nothing overflows.
     """
     scales = budget.scales
+    groups = (*scales.packed(chosen.packed), *chosen.groups)
     generated = generate(
         target=question.target,
         handler=question.handler,
         deferred=(),
         verdicts=verdicts,
-        groups=(*scales.packed(chosen.packed), *chosen.groups),
+        groups=groups,
         info=scales.info(chosen.leaving),
     )
     crates = tuple(scales.crates(chosen.packed).values())
@@ -209,6 +210,7 @@ def _packed(
         support_size=generated.size,
         limits=question.limits,
         unpacked_size=sum(crate.unpacked for crate in crates),
+        on_import_size=sum(one.size for one in groups if one.provides is not None),
         installed_by=InstalledBy.BUILTIN,
         bound_by="",
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from overflow.costs import CLIENT, FETCH, fetching, installing
 from overflow.decision import Decision, Question
 from overflow.generated import Generated, generate
 from overflow.grouping import group
 from overflow.installer import InstalledBy
-from overflow.plan import decide
+from overflow.plan import Outcome, decide
+from overflow.report import Prediction
 from overflow.wheels import by_url, fetched
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from overflow.classify import Verdict
     from overflow.measure import Distribution
+    from overflow.plan import Plan
 
 
 _NOWHERE = frozenset[str]()
@@ -58,7 +61,22 @@ def answer(
         strategy=question.strategy,
         runtime_install=question.runtime_install,
     )
+    plan = replace(plan, installed_by=question.installed_by)
     return Decision(
-        plan=replace(plan, installed_by=question.installed_by),
+        plan=plan,
         generated=generated({place.name for place in plan.deferred}),
+        prediction=_prediction(plan, distributions),
     )
+
+
+def _prediction(plan: Plan, distributions: Sequence[Distribution]) -> Prediction | None:
+    """What the installation takes: imports are not recorded, so the rest is not known."""
+    if plan.outcome is not Outcome.OVERFLOWS:
+        return None
+    names = {place.name for place in plan.deferred}
+    install = installing(plan.deferred_size)
+    if plan.installed_by is InstalledBy.BUILTIN:
+        wheels = [place.verdict.wheel.size for place in plan.deferred if place.verdict.wheel]
+        files = sum(len(one.files) for one in distributions if one.name in names)
+        install = FETCH + fetching(wheels, plan.deferred_size, files)
+    return Prediction(client=CLIENT, install=install, execute=0.0, compile=0.0, later=0.0)

@@ -52,8 +52,11 @@ class Installed:
     """As they were before anything was built."""
 
 
-def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
-    """Read, lock and install a project into folders below `work`. Raises Fault."""
+def install(inputs: Inputs, tools: Tools, work: Path, *, keeps_lock: bool) -> Installed:
+    """Read, lock and install a project into folders below `work`. Raises Fault.
+
+    keeps_lock: whether a uv.lock that is made is there to stay.
+    """
     console, uv = tools.console, tools.uv
     with console.step("project", "Reading the project") as retitle:
         found = locking.read_project(inputs.project)
@@ -65,7 +68,8 @@ def install(inputs: Inputs, tools: Tools, work: Path) -> Installed:
         before = found_files.fingerprints()
         retitle(f"Read {project.name}: for {target.runtime} on {target.architecture}")
     with meanwhile(_warm_up):
-        locked = _lock(inputs, tools, python, None if found else (work / "project", target))
+        requirements = None if found else (work / "project", target)
+        locked = _lock(inputs, tools, python, requirements, keeps_lock=keeps_lock)
         with console.step("install", "Installing for the target with uv") as retitle:
             uv.sync(
                 locked.folder,
@@ -98,12 +102,19 @@ def _warm_up() -> None:
 
 
 def _lock(
-    inputs: Inputs, tools: Tools, python: Path, requirements: tuple[Path, Target] | None
+    inputs: Inputs,
+    tools: Tools,
+    python: Path,
+    requirements: tuple[Path, Target] | None,
+    *,
+    keeps_lock: bool,
 ) -> locking.Locked:
     console = tools.console
     with console.step("lock", "Checking uv.lock") as retitle:
         if requirements is None:
-            locked = locking.lock_project(inputs.project, uv=tools.uv, python=python)
+            locked = locking.lock_project(
+                inputs.project, uv=tools.uv, python=python, kept=keeps_lock
+            )
         else:
             folder, target = requirements
             locked = locking.lock_requirements(inputs.project, folder, tools.uv, python, target)

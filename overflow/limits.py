@@ -51,6 +51,10 @@ INIT_SECONDS = 10
 INIT_WARNING_SECONDS = 8.0
 """Above it, a slower machine, or less memory, may be too slow."""
 
+INSTALL_WARNING_SECONDS = INIT_WARNING_SECONDS / 2
+"""The same of an installation alone: importing what it brings, without bytecode, may take as long
+again (examples/large with `defer`: 6.7 s of 12.5)."""
+
 SNAPSTART_PYTHON = (3, 12)
 """The oldest Python with SnapStart, which also asks for a /tmp of 512 MB (AWS: SnapStart)."""
 
@@ -107,8 +111,8 @@ def memory_needed_mb(installed: int, *, overflow: int) -> int:
     """The memory setting, in MB, to begin with for so many installed bytes.
 
     All of the distributions in memory at once is the most that they themselves can take. What
-    overflows is unpacked at cold start, on as much of a CPU as the memory setting buys: a whole
-    one is then recommended.
+    overflows is put into /tmp on as much of a CPU as the memory setting buys: a whole one is then
+    recommended.
     """
     resident = MEMORY_BASE_MB + -(-installed // MIB)
     needed = max(resident, 2 * MEMORY_BASE_MB, MEMORY_OF_ONE_CPU_MB if overflow else 0)

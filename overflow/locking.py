@@ -37,6 +37,9 @@ dependencies = []
 package = false
 """
 
+MADE = "there was no uv.lock: made one with uv (commit it, and builds are repeatable)"
+NOT_KEPT = "there is no uv.lock: this is of what uv would lock now (`uv lock` makes one to commit)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Locked:
@@ -76,8 +79,8 @@ def read_pinned_python(folder: Path) -> str | None:
     return lines[0] if lines else None
 
 
-def lock_project(folder: Path, *, uv: Uv, python: Path) -> Locked:
-    """The project's lock, checked; made with uv where there is none.
+def lock_project(folder: Path, *, uv: Uv, python: Path, kept: bool) -> Locked:
+    """The project's lock, checked; made with uv where there is none. kept: whether that stays.
 
     Raises InputFault for a lock that is stale or cannot be read, UvFault where uv cannot make one.
     """
@@ -90,7 +93,7 @@ def lock_project(folder: Path, *, uv: Uv, python: Path) -> Locked:
     path = find_lock(folder)
     if path is None:
         raise UvFault("lock-failed", "uv made no uv.lock", hint="run `uv lock` to see why")
-    made = "there was no uv.lock: made one with uv (commit it, and builds are repeatable)"
+    made = MADE if kept else NOT_KEPT
     declared = _declared(folder, None)  # nobody can see a line of the lock that was made just now
     return Locked(folder=folder, lock=read_lock(path), declared=declared, made=made)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from overflow.costs import AT_ONCE
 from overflow.limits import in_megabytes
 from overflow.optimum import Option, optimum
-from overflow.plan import TURN_ON, Outcome, Plan, Where, remedies, within_tmp
+from overflow.plan import Outcome, Plan, Where, within_tmp
 
 UNBOUNDED = 1 << 62
 
@@ -173,12 +173,10 @@ def _too_large(plan: Plan) -> Plan:
             plan,
             outcome=Outcome.TOO_LARGE,
             bound_by=f"over the limit of {limit}, and nothing may be packed",
-            remedies=(TURN_ON,),
         )
     taken = in_megabytes(plan.bundle_size)
     return replace(
         plan,
         outcome=Outcome.TOO_LARGE,
         bound_by=f"even packed it takes {taken}, over the limit of {limit}",
-        remedies=remedies(plan),
     )

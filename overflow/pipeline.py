@@ -29,8 +29,16 @@ from overflow.limits import in_megabytes
 from overflow.meanwhile import meanwhile
 from overflow.plan import Outcome, Strategy
 from overflow.preparation import Prepared, prepare
-from overflow.proof import DEFERRED, OTHER_MACHINE, WRITTEN_ALL_THE_SAME, Finding, Proof
+from overflow.proof import (
+    DEFERRED,
+    NOT_WANTED,
+    OTHER_MACHINE,
+    WRITTEN_ALL_THE_SAME,
+    Finding,
+    Proof,
+)
 from overflow.proving import fetches, prove_once, read_manifest, trial_of
+from overflow.remedies import Means, remedied
 from overflow.report import BUNDLE, REPORT, ZIP, Report, Written
 from overflow.reporting import report_of, with_start
 from overflow.summary import to_markdown
@@ -41,6 +49,7 @@ if TYPE_CHECKING:
 
     from overflow.console import Console
     from overflow.inputs import Inputs
+    from overflow.trim import Trimmed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +63,21 @@ class Contents:
     def installed(self) -> Installed:
         """What uv installed."""
         return self.prepared.installed
+
+    @property
+    def trimmed(self) -> Trimmed:
+        """What went of all that is not fetched."""
+        deferred = {place.name for place in self.decision.plan.deferred}
+        return self.prepared.trimmed.without(deferred)
+
+    @property
+    def restored(self) -> str:
+        """Why fewer files are trimmed than it was said before the plan was known; for people."""
+        all_of_it, kept = self.prepared.trimmed, self.trimmed
+        if kept.files == all_of_it.files:
+            return ""
+        size, files = in_megabytes(all_of_it.size - kept.size), all_of_it.files - kept.files
+        return f"what is fetched comes whole: {size} of {files} files are not trimmed"
 
     def report(
         self, console: Console, written: Written | None, proof: Proof | None = None
@@ -72,8 +96,7 @@ class Contents:
             written=written,
             seconds=dict(console.seconds),
         )
-        deferred = {place.name for place in self.decision.plan.deferred}
-        found = replace(found, trimmed=self.prepared.trimmed.without(deferred))
+        found = replace(found, trimmed=self.trimmed)
         target, prediction = self.installed.target, self.decision.prediction
         return with_start(found, target=target, prediction=prediction, proof=proof)
 
@@ -85,7 +108,7 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
         output.named(Path(work)),
         locking.lock_taken_back(inputs.project),
     ):
-        installed = install(inputs, tools, Path(work))
+        installed = install(inputs, tools, Path(work), keeps_lock=False)
         report = _decide(inputs, tools, installed, Path(work)).report(tools.console, None)
     tools.cache.prune()
     return report
@@ -94,7 +117,7 @@ def plan(inputs: Inputs, tools: Tools) -> Report:
 def build(inputs: Inputs, folder: Path, tools: Tools) -> Report:
     """Decide and write `folder`; for a plan that is TOO_LARGE the reports only. Raises Fault."""
     with output.staging(folder, inputs.project) as aside:
-        installed = install(inputs, tools, aside / "work")
+        installed = install(inputs, tools, aside / "work", keeps_lock=True)
         contents = _decide(inputs, tools, installed, aside / "work")
         too_large = contents.decision.plan.outcome is Outcome.TOO_LARGE
         written = None if too_large else _write(contents, aside, tools)
@@ -135,8 +158,15 @@ def _decide(inputs: Inputs, tools: Tools, installed: Installed, work: Path) -> C
             materials = _materials(tools, prepared, work / "pack")
             search_folders = partial(env.search_folders, prepared.measurement)
             decision = pack(question, materials, verdicts, search_folders)
+        means = Means(
+            runtime_install=inputs.runtime_install, network=inputs.network, trim=inputs.trim
+        )
+        decision = replace(decision, plan=remedied(decision.plan, means))
         retitle(f"Planned: {decision.plan.outcome.value} ({decision.plan.bound_by})")
-    return Contents(prepared=prepared, decision=decision)
+    contents = Contents(prepared=prepared, decision=decision)
+    if contents.restored:
+        tools.console.say(f"  {contents.restored}")
+    return contents
 
 
 def _answer(question: Question, prepared: Prepared, verdicts: Mapping[str, Verdict]) -> Decision:
@@ -195,10 +225,10 @@ def _write(contents: Contents, aside: Path, tools: Tools) -> Written:
 
 def _prove(
     inputs: Inputs, contents: Contents, written: Written, aside: Path, tools: Tools
-) -> Proof | None:
+) -> Proof:
     """Start the bundle; raises BundleFault where it cannot."""
     if not inputs.verify:
-        return None
+        return Proof(finding=Finding.UNPROVEN, note=NOT_WANTED)
     installed = contents.installed
     is_guessed = contents.decision.plan.deferred and contents.prepared.recording.note
     if is_guessed or fetches(read_manifest(aside / BUNDLE)):

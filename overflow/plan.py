@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from overflow.measure import Distribution
 
 
-TURN_ON = (
-    "turn run-time install on: drop --no-runtime-install, or set OVERFLOW_NO_RUNTIME_INSTALL=0 or"
-    " VERCEL_EXPERIMENTAL_PYTHON_UV_INSTALL_ON_STARTUP=1"
-)
-
-
 class Where(str, Enum):
     """Where a distribution's files are when the function starts."""
 
@@ -76,12 +70,14 @@ class Plan:
     """Of the bytecode that lies in the bundle beside its sources."""
     unpacked_size: int = 0
     """What is unpacked into /tmp, with its bytecode: at cold start, or on first import."""
+    on_import_size: int = 0
+    """What of all that goes to /tmp comes on first import only."""
     installed_by: InstalledBy = InstalledBy.UV
     """Who installs what is deferred."""
     bound_by: str
     """The rule that made the outcome what it is, for people."""
     remedies: tuple[str, ...] = ()
-    """What to do about an outcome that is too large."""
+    """What to do about an outcome that is too large (remedies.py)."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -91,7 +87,7 @@ class Plan:
 
     @property
     def deferred_size(self) -> int:
-        """What is installed into /tmp at cold start."""
+        """What is fetched into /tmp: at cold start, or on first import."""
         return self._sum(Where.DEFERRED)
 
     @property
@@ -101,7 +97,7 @@ class Plan:
 
     @property
     def overflow_size(self) -> int:
-        """What is in /tmp after a cold start."""
+        """What is in /tmp once all of it is there."""
         return self.deferred_size + self.unpacked_size
 
     @property
@@ -236,7 +232,6 @@ def _all_vendored(plan: Plan) -> Plan:
         plan,
         outcome=Outcome.TOO_LARGE,
         bound_by=f"over the limit of {limit}, and run-time install is off",
-        remedies=(TURN_ON,),
     )
 
 
@@ -248,7 +243,6 @@ def _checked(plan: Plan, *, why: str) -> Plan:
             plan,
             outcome=Outcome.TOO_LARGE,
             bound_by=f"{why} takes {in_megabytes(plan.bundle_size)}, over the limit of {limit}",
-            remedies=remedies(plan),
         )
     plan = within_tmp(plan)
     if plan.outcome is Outcome.FITS:
@@ -263,7 +257,6 @@ def within_tmp(plan: Plan) -> Plan:
             plan,
             outcome=Outcome.TOO_LARGE,
             bound_by=f"the overflow of {in_megabytes(plan.overflow_size)} is larger than any /tmp",
-            remedies=("remove distributions, or split the function",),
         )
     needed = plan.ephemeral_storage_mb
     if megabytes(needed) <= plan.limits.tmp:
@@ -274,18 +267,3 @@ def within_tmp(plan: Plan) -> Plan:
         " (and MAXIMISE_TMP_SPACE=1 here, once that is done)"
     )
     return replace(plan, warnings=(warning,))
-
-
-def remedies(plan: Plan) -> tuple[str, ...]:
-    """What to do about a bundle that is over the limit."""
-    largest = [place for place in plan.by_size if place.where is not Where.DEFERRED][:3]
-    named = ", ".join(f"{place.name} ({in_megabytes(place.size)})" for place in largest)
-    advice = [f"make the largest that stay smaller, or publish them: {named}"] if named else []
-    if plan.project_size > plan.limits.limit // 10:
-        advice.append(
-            f"the project's own files take {in_megabytes(plan.project_size)}: leave out what"
-            " the function does not need with --exclude"
-        )
-    if plan.limits.layers:
-        advice.append(f"layers take {in_megabytes(plan.limits.layers)} of the limit")
-    return tuple(advice)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from overflow import environment as env
+from overflow.bytecode import TASK
 from overflow.handler import Handler, find_handler
 from overflow.limits import in_megabytes
 from overflow.measure import Measurement, measure
 from overflow.plan import Strategy
 from overflow.rehearsal import record
+from overflow.runtime.manifest import VENDOR_FOLDER
 from overflow.startup import Recording, Subject, read_start
 from overflow.stripping import find_stripper
 from overflow.trim import NOTHING, Level, Trimmed
@@ -108,10 +110,33 @@ def _record(
             environ=tools.environ,
             cache=tools.cache,
         )
-        retitle(f"Imported the handler: {len(recording.start)} files")
+        recording = _in_the_bundle(recording, work, measurement.root)
+        retitle(f"{_how(recording)}: {len(recording.start)} files")
     if recording.note:
         tools.console.say(f"  {recording.note}")
     return recording
+
+
+def _how(recording: Recording) -> str:
+    if recording.problem:
+        return "Could not import the handler, and read what it imports"
+    return "Read what the handler imports" if recording.note else "Imported the handler"
+
+
+def _in_the_bundle(recording: Recording, work: Path, site_packages: Path) -> Recording:
+    """With files named by their places in the bundle: those here are others in each build."""
+    places = {
+        f"{work.resolve()}/task": TASK,
+        str(site_packages): f"{TASK}/{VENDOR_FOLDER}",
+        f"{work.resolve()}/first/tmp": "/tmp",
+    }
+
+    def moved(text: str) -> str:
+        for here, there in places.items():
+            text = text.replace(here, there)
+        return text
+
+    return replace(recording, problem=moved(recording.problem), note=moved(recording.note))
 
 
 def _source(files: Tree, site_packages: Path, path: str) -> bytes | None:

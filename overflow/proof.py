@@ -10,6 +10,7 @@ from overflow.errors import BundleFault, Fault
 from overflow.limits import (
     INIT_SECONDS,
     INIT_WARNING_SECONDS,
+    INSTALL_WARNING_SECONDS,
     MEMORY_OF_ONE_CPU_MB,
     MEMORY_OF_TWO_CPUS_MB,
     SNAPSTART_PYTHON,
@@ -42,7 +43,11 @@ LAMBDAS_OWN = frozenset(
 )
 """Modules that Lambda has beside the bundle (AWS Lambda: Python runtimes), and others need not."""
 
-DEFERRED = "what is deferred comes from the network, which `overflow verify` uses"
+SHARED = 1.0
+"""Seconds of filling /tmp that are worth a second CPU: all CPUs take part in that."""
+
+NOT_WANTED = "--no-verify"
+DEFERRED = "what is deferred comes from the network: run `overflow verify DIR` to prove it"
 WRITTEN_ALL_THE_SAME = "`--no-verify` writes the bundle all the same"
 OTHER_MACHINE = "this machine cannot start what is for {}"
 EARLIER = "as measured by an earlier build of the same bundle"
@@ -101,14 +106,25 @@ class Proof:
         """The verdict in one line; predicted: seconds, where a plan said them."""
         if self.finding is Finding.BROKEN:
             return f"{self._verdict.capitalize()}: {self.problem}"
+        if self._is_not_started:
+            return f"Not started ({self.note})"
         if self.cold is None:
             return "Not proven to start"
-        parts = [f"{self.cold.install:.2f} s unpacking"] if self.cold.install else []
+        parts = [f"{self.cold.install:.2f} s filling /tmp"] if self.cold.install else []
         parts += [f"{self.cold.imports:.2f} s imports"] if parts else []
         text = ", ".join(parts)
         if predicted is not None:
             text = "; ".join(filter(None, (text, f"{predicted:.2f} s predicted")))
         return f"Started in {self.cold.total:.2f} s" + (f" ({text})" if text else "")
+
+    @property
+    def remark(self) -> str:
+        """The note, where it is not in the sentence."""
+        return "" if self._is_not_started else self.note
+
+    @property
+    def _is_not_started(self) -> bool:
+        return self.finding is Finding.UNPROVEN and self.cold is None and not self.problem
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -245,20 +261,38 @@ def slow_start_warnings(
     measured: float | None,
     predicted: float | None,
     *,
+    install: float,
     python: tuple[int, int],
     ephemeral_storage_mb: int,
+    without_imports: bool = False,
 ) -> tuple[str, ...]:
-    """What to do about a cold start of so many seconds on one CPU; nothing where it is short."""
+    """What to do about a cold start of so many seconds on one CPU; nothing where it is short.
+
+    install: seconds of it in which what overflows is put into /tmp. without_imports: predicted has
+    nothing else.
+    """
     known = [seconds for seconds in (measured, predicted) if seconds is not None]
-    if not known or max(known) <= INIT_WARNING_SECONDS:
+    most = INSTALL_WARNING_SECONDS if without_imports else INIT_WARNING_SECONDS
+    if not known or max(known) <= most:
         return ()
     taken = f"{measured:.1f} s" if measured is not None else f"{max(known):.1f} s, as predicted"
+    if without_imports:
+        taken = f"{max(known):.1f} s before anything is imported, as predicted"
     if measured is not None and predicted is not None:
         taken += f" ({predicted:.1f} s predicted)"
-    one, two = f"{MEMORY_OF_ONE_CPU_MB:,} MB", f"{MEMORY_OF_TWO_CPUS_MB:,} MB"
-    remedies = [f"give it {one} of memory, which is one CPU, or {two}, which is two"]
+    memory = f"{memory_of_slow_start_mb(install):,} MB of memory"
+    if install >= SHARED:
+        gain = f"at best, that halves the {install:.1f} s of it for /tmp, and no imports"
+        remedies = [f"give it {memory}, which is two CPUs ({gain})"]
+    else:
+        remedies = [f"give it no less than {memory}, which is one CPU (two help no imports)"]
     if python >= SNAPSTART_PYTHON and ephemeral_storage_mb <= TMP_DEFAULT_MB:
         remedies.append("turn on SnapStart")
     remedies.append("import less at start")
     limit = f"Lambda ends an init after {INIT_SECONDS} s"
     return (f"a cold start takes {taken} on one CPU, and {limit}: {', '.join(remedies)}",)
+
+
+def memory_of_slow_start_mb(install: float) -> int:
+    """The least memory, in MB, for a start that is slow on one CPU; install: see above."""
+    return MEMORY_OF_TWO_CPUS_MB if install >= SHARED else MEMORY_OF_ONE_CPU_MB

@@ -9,7 +9,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from overflow.attempt import ISOLATION, LONGEST_LOG, SECONDS, STARTER, Place, Trial, attempt
+from overflow.attempt import (
+    ISOLATION,
+    LONGEST_LOG,
+    SECONDS,
+    STARTER,
+    TASK,
+    Place,
+    Trial,
+    attempt,
+)
 from overflow.culprit import RECORDS, culprit, title_of
 from overflow.generated import TRAMPOLINE
 from overflow.limits import RUNTIMES, megabytes
@@ -26,7 +35,7 @@ from overflow.proof import (
     for_people,
     judge,
 )
-from overflow.runtime.manifest import MANIFEST_FILE, VENDOR_FOLDER, Manifest
+from overflow.runtime.manifest import MANIFEST_FILE, OVERFLOW_FOLDER, VENDOR_FOLDER, Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -163,10 +172,10 @@ def _proof(went: Attempt, manifest: Manifest, trial: Trial) -> Proof:
     return Proof(
         finding=finding,
         cold=cold,
-        problem=for_people(failed.problem[:LONGEST]),
+        problem=for_people(_in_the_bundle(failed.problem, place)[:LONGEST]),
         distribution=whose,
-        trace=_trace(failed),
-        note=for_people(note[: 2 * LONGEST]),
+        trace=_in_the_bundle(_trace(failed), place),
+        note=for_people(_in_the_bundle(note, place)[: 2 * LONGEST]),
     )
 
 
@@ -175,6 +184,11 @@ def _trace(failed: Failed) -> str:
     if failed.kind not in OURS:
         return failed.trace
     return failed.problem if len(failed.problem) > LONGEST else ""
+
+
+def _in_the_bundle(text: str, place: Place) -> str:
+    """With files named as Lambda would: without isolation, they are elsewhere in each build."""
+    return text.replace(place.root, TASK).replace(place.overflow, OVERFLOW_FOLDER)
 
 
 def _timed(line: Mapping[str, Any], output: str) -> Cold | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from overflow.errors import ExitCode, Fault
-from overflow.limits import ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
-from overflow.plan import Outcome
+from overflow.limits import MEMORY_OF_ONE_CPU_MB, ZIP_DIRECT_MB, Limits, in_megabytes, megabytes
+from overflow.plan import Outcome, Strategy
 from overflow.trim import NOTHING, Trimmed
 
 if TYPE_CHECKING:
@@ -83,7 +83,12 @@ class Function:
     ephemeral_storage_mb: int
     memory_mb: int
     installer: str = ""
-    """Who installs what is deferred: `uv` or `builtin`; empty where nothing is."""
+    """Who fetches and installs what is deferred: `uv` or `builtin`; empty where nothing is."""
+
+    @property
+    def has_whole_cpu(self) -> bool:
+        """Whether its memory buys the one CPU that all seconds are for."""
+        return self.memory_mb >= MEMORY_OF_ONE_CPU_MB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,11 +107,18 @@ class Sizes:
     deferred: int
     unpacked: int
     """What is carried compressed, as it is in /tmp."""
+    on_import: int
+    """What of deferred and unpacked is put into /tmp on first import only."""
 
     @property
     def overflow(self) -> int:
-        """What is in /tmp once the function has started."""
+        """What is in /tmp once all of it has been put there."""
         return self.deferred + self.unpacked
+
+    @property
+    def at_start(self) -> int:
+        """What of it a cold start puts there."""
+        return max(0, self.overflow - self.on_import)
 
     @property
     def content(self) -> int:
@@ -115,7 +127,7 @@ class Sizes:
 
     @property
     def total(self) -> int:
-        """All there is when the function has started: the bundle, and what it puts into /tmp."""
+        """All there is once all is imported: the bundle, and what it puts into /tmp."""
         return self.bundle + self.overflow
 
 
@@ -182,11 +194,16 @@ class Report:
     seconds: Mapping[str, float]
     """Of the build, by step."""
     prediction: Prediction | None = None
-    """None where nothing is known of the start (strategy `defer`)."""
+    """None where nothing is known of the start; with strategy `defer`, without imports."""
     proof: Proof | None = None
-    """None for a plan, and where the bundle was not to be started."""
+    """None for a plan, and where there is no bundle."""
     trimmed: Trimmed = NOTHING
     """What went before anything was counted."""
+
+    @property
+    def records_imports(self) -> bool:
+        """Whether the prediction has what imports take: with `defer`, nothing is recorded."""
+        return self.strategy != Strategy.DEFER.value
 
     @property
     def exit_code(self) -> ExitCode:
@@ -210,11 +227,20 @@ class Report:
         """The verdict in one line."""
         bundle, limit = in_megabytes(self.sizes.bundle), in_megabytes(self.limits.limit)
         if self.outcome is Outcome.OVERFLOWS:
-            how = "installed at cold start" if self.strategy == "defer" else "put into /tmp"
-            overflow = in_megabytes(self.sizes.overflow)
-            return f"Overflows: {bundle} in the bundle, {overflow} {how}"
+            return f"Overflows: {bundle} in the bundle, {self._overflow}"
         verdict = "Fits" if self.outcome is Outcome.FITS else "Too large"
         return f"{verdict}: {bundle} of {limit}"
+
+    @property
+    def _overflow(self) -> str:
+        """What goes to /tmp, and when: what is never imported never does."""
+        at_start, on_import = in_megabytes(self.sizes.at_start), in_megabytes(self.sizes.on_import)
+        how = "installed" if self.strategy == Strategy.DEFER.value else "put into /tmp"
+        if not self.sizes.on_import:
+            return f"{at_start} {how} at cold start"
+        if not self.sizes.at_start:
+            return f"{on_import} {how} on first import"
+        return f"{at_start} {how} at cold start, {on_import} on first import"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from overflow import __version__
 from overflow.generated import TRAMPOLINE
 from overflow.limits import memory_needed_mb
-from overflow.proof import slow_start_warnings
+from overflow.proof import memory_of_slow_start_mb, slow_start_warnings
 from overflow.report import Function, Report, Row, Sizes
 
 if TYPE_CHECKING:
@@ -55,14 +55,24 @@ def with_start(
     report: Report, *, target: Target, prediction: Prediction | None, proof: Proof | None
 ) -> Report:
     """The report with what was predicted and found of the start, and what to do about it."""
+    cold = proof.cold if proof else None
+    install = max(cold.install if cold else 0.0, prediction.install if prediction else 0.0)
     slow = slow_start_warnings(
-        proof.cold.total if proof and proof.cold else None,
+        cold.total if cold else None,
         prediction.seconds if prediction else None,
+        install=install,
+        without_imports=cold is None and not report.records_imports,
         python=target.python,
         ephemeral_storage_mb=report.function.ephemeral_storage_mb,
     )
     found = (*report.plan_warnings, *(proof.warnings if proof else ()), *slow)
-    return replace(report, plan_warnings=found, prediction=prediction, proof=proof)
+    function = report.function
+    if slow:
+        memory = max(function.memory_mb, memory_of_slow_start_mb(install))
+        function = replace(function, memory_mb=memory)
+    return replace(
+        report, plan_warnings=found, function=function, prediction=prediction, proof=proof
+    )
 
 
 def _function(plan: Plan, target: Target, handler: Handler) -> Function:
@@ -90,6 +100,7 @@ def _sizes(plan: Plan) -> Sizes:
         bundle=plan.bundle_size,
         deferred=plan.deferred_size,
         unpacked=plan.unpacked_size,
+        on_import=plan.on_import_size,
     )
 
 

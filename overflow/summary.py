@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from overflow.coldstart import section
-from overflow.limits import in_megabytes
+from overflow.limits import MEMORY_OF_ONE_CPU_MB, in_megabytes
 from overflow.markdown import (
     bar,
     block,
@@ -40,6 +40,9 @@ MOST_ITEMS = 20
 
 LONG = 1_000
 """Characters of Markdown that a sentence may take."""
+
+LESS_CPU = f"CPU is in proportion to memory, and one CPU is {MEMORY_OF_ONE_CPU_MB:,} MB"
+"""Beside seconds, which are for one (AWS: configure function memory)."""
 
 SHORT = 120
 """The same for a name, a version or a setting."""
@@ -148,12 +151,14 @@ def _frame(report: Report) -> dict[str, str]:
 
 
 def _bars(report: Report) -> str:
-    """The bundle, and all there is, against limit and threshold."""
+    """The bundle, and what is there later, against limit and threshold."""
     sizes, limits = report.sizes, report.limits
     share = f"{percent(sizes.bundle, limits.limit)} of the limit of {in_megabytes(limits.limit)}"
     shown = [("Bundle", sizes.bundle, share)]
-    if sizes.overflow:
-        shown.append(("Everything", sizes.total, "after a cold start"))
+    if sizes.at_start:
+        shown.append(("Started", sizes.bundle + sizes.at_start, "after a cold start"))
+    if sizes.on_import:
+        shown.append(("Everything", sizes.total, "once all is imported"))
     lines = [
         f"{label:<{_LABEL}}{bar(size, limits.limit, limits.threshold)}  {in_megabytes(size):>10}"
         f"  {text}"
@@ -186,13 +191,14 @@ def _settings(report: Report) -> str:
     if report.outcome is Outcome.TOO_LARGE:
         return ""
     function = report.function
+    cpu = "more memory is more CPU" if function.has_whole_cpu else LESS_CPU
     calls = f"calls {code(function.calls, SHORT)}, {markdown(function.interface, SHORT)}"
     rows = (
         ("Handler", f"{code(function.handler, SHORT)} ({calls})"),
         ("Runtime", code(function.runtime, SHORT)),
         ("Architecture", code(function.architecture, SHORT)),
         ("EphemeralStorage", f"{function.ephemeral_storage_mb:,} MB"),
-        ("Memory", f"{function.memory_mb:,} MB to begin with; more memory is more CPU"),
+        ("Memory", f"{function.memory_mb:,} MB to begin with; {cpu}"),
     )
     listed = table(("Setting", "Value"), (":---", ":---"), map(row, rows))
     return f"### Set on the function\n\n{listed}\n\n{snippet(report)}"
@@ -209,9 +215,11 @@ def _parts(report: Report) -> str:
         _part("**Bundle, as Lambda counts it**", sizes.bundle, mark="**"),
     ]
     if sizes.deferred:
-        rows.append(_part("Installed at cold start", sizes.deferred))
+        rows.append(_part("Fetched to /tmp", sizes.deferred))
     if sizes.unpacked:
         rows.append(_part("Unpacked to /tmp", sizes.unpacked))
+    if sizes.on_import:
+        rows.append(_part("Of these, on first import only", sizes.on_import))
     if sizes.overflow:
         rows.append(_part("**Everything**", sizes.total, mark="**"))
     return table(("Part", "Size", "Bytes"), (":---", "---:", "---:"), rows)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from overflow.coldstart import line
 from overflow.limits import in_megabytes
+from overflow.plan import Outcome
 from overflow.savings import saved
+from overflow.summary import LESS_CPU
 from overflow.templates import render
 
 if TYPE_CHECKING:
@@ -15,23 +17,32 @@ if TYPE_CHECKING:
 
 def to_text(report: Report) -> str:
     """The plan as `overflow plan` prints it. Names in it are not made harmless yet."""
-    function = report.function
     text = render(
         "plan.txt",
         headline=report.headline,
         project=report.project,
-        runtime=function.runtime,
-        architecture=function.architecture,
+        runtime=report.function.runtime,
+        architecture=report.function.architecture,
         strategy=report.strategy,
         bound_by=report.bound_by,
         sizes=_sizes(report),
         rows="\n".join(map(_row, report.rows)),
-        handler=function.handler,
-        ephemeral_storage_mb=function.ephemeral_storage_mb,
-        memory_mb=function.memory_mb,
         advice=_advice(report),
     )
     return text.rstrip("\n") + "\n"
+
+
+def _settings(report: Report) -> str:
+    """Nothing where there is no bundle that a function could have."""
+    if report.outcome is Outcome.TOO_LARGE:
+        return ""
+    function = report.function
+    cpu = "" if function.has_whole_cpu else f" ({LESS_CPU})"
+    return (
+        f"Set on the function: handler {function.handler}, runtime {function.runtime}"
+        f" ({function.architecture}), EphemeralStorage {function.ephemeral_storage_mb} MB,"
+        f" memory {function.memory_mb} MB{cpu}."
+    )
 
 
 def _sizes(report: Report) -> str:
@@ -45,6 +56,7 @@ def _sizes(report: Report) -> str:
         (sizes.bundle, "bundle, as Lambda counts it"),
         (sizes.deferred, "deferred to /tmp"),
         *([(sizes.unpacked, "unpacked to /tmp")] if sizes.unpacked else []),
+        *([(sizes.on_import, "of these, on first import only")] if sizes.on_import else []),
     )
     lines = [f"  {in_megabytes(size):>10}  {part}" for size, part in parts]
     trimmed = saved(report)
@@ -61,7 +73,7 @@ def _row(row: Row) -> str:
 
 
 def _advice(report: Report) -> str:
-    lines = [start] if (start := line(report)) else []
+    lines = [one for one in (_settings(report), line(report)) if one]
     lines += [f"To do: {remedy}." for remedy in report.remedies]
     lines += [f"Warning: {warning}." for warning in report.warnings]
     return "\n".join(lines)

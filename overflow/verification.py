@@ -114,7 +114,13 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
         retitle("Tried to start the bundle" if is_broken else proof.sentence())
     measured = proof.cold.total if proof.cold else None
     storage = tmp_bytes // megabytes(1)
-    slow = slow_start_warnings(measured, None, python=version, ephemeral_storage_mb=storage)
+    slow = slow_start_warnings(
+        measured,
+        None,
+        install=proof.cold.install if proof.cold else 0.0,
+        python=version,
+        ephemeral_storage_mb=storage,
+    )
     return Verified(proof=proof, warnings=(*proof.warnings, *slow))
 
 

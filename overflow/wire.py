@@ -46,7 +46,7 @@ MOST_ROWS = 20_000
 MOST_CUTS = MOST_ROWS * len(Kind)
 
 _LIMITS = ("threshold", "limit", "layers", "tmp")
-_SIZES = (*"installed project vendored support bytecode packed bundle deferred unpacked".split(),)
+_SIZES = tuple(Sizes.__annotations__)
 _STEPS = (*"project lock install measure trim start plan installer bundle archive proof".split(),)
 _PARTS = ("client", "install", "execute", "compile", "later")
 

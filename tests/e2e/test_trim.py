@@ -140,7 +140,8 @@ import app
 def installed(example: str, folder: Path) -> Installed:
     inputs = read_inputs({"project": str(EXAMPLES / example)}, {}, writes=False)
     uv = Uv.bundled(os.environ)
-    return install(inputs, Tools(uv=uv, console=Console(None), environ=os.environ), folder)
+    tools = Tools(uv=uv, console=Console(None), environ=os.environ)
+    return install(inputs, tools, folder, keeps_lock=True)
 
 
 def run(python: Path, *arguments: str | Path, folder: Path) -> None:

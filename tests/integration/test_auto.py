@@ -59,6 +59,8 @@ def test_what_start_up_does_not_import_leaves_first_and_is_lazy(
     notes = {row["name"]: row["note"] for row in report["distributions"]}
     assert notes["big"] == "unpacked on first import"
     assert {"big": "package"} in [one["provides"] for one in groups(built)]
+    later = sum(one["size"] for one in groups(built) if one["provides"] is not None)
+    assert later == report["sizes"]["on_import_bytes"] == report["sizes"]["unpacked_bytes"] > 0
     on_disk = sum((built.bundle / path).stat().st_size for path in built.files())
     assert on_disk == report["sizes"]["bundle_bytes"] <= 0.25 * MIB - MARGIN
 
@@ -82,6 +84,7 @@ def test_without_lazy_all_is_unpacked_at_start(
     assert built.placements["big"] == "packed"
     assert all("provides" not in one for one in groups(built))
     assert all(row["note"] == "" for row in built.report["distributions"])
+    assert built.report["sizes"]["on_import_bytes"] == 0
 
 
 def test_up_to_the_threshold_nothing_overflows_for_want_of_room_for_bytecode(
@@ -119,11 +122,13 @@ def test_what_fits_in_no_other_way_is_fetched_and_said(
     size = {row["name"]: row["bytes"] for row in report["distributions"]}["noise"]
     assert size > 400_000 + 3_500, "it comes whole"
     assert "noise" not in json.dumps(report["trim"]), "so nothing of it was left out"
+    assert "  what is fetched comes whole: 3.4 KB of 1 files are not trimmed\n" in built.err
     (warning,) = report["warnings"]
     assert "for 0.4 MB: noise; with --no-network" in warning
     assert "--no-network" in warning
     notes = {row["name"]: row["note"] for row in report["distributions"]}
     assert notes["noise"] == "fetched on first import"
+    assert report["sizes"]["on_import_bytes"] == size == report["sizes"]["deferred_bytes"]
     (group,) = groups(built)
     assert group["provides"] == {"noise": "package"}
     assert group["wheels"][0]["url"].endswith("/noise-1.0-py3-none-any.whl")

@@ -204,7 +204,8 @@ class TestPlan:
         assert result.exit_code == 0, result.err
         assert "Overflows:" in result.out
         assert "alpha 1.0 (public: on 127.0.0.1)" in result.out
-        assert "made one with uv" in result.err
+        assert "made one with uv" not in result.err
+        assert "there is no uv.lock: this is of what uv would lock now" in result.err
         assert set(tmp_path.rglob("*")) == before
 
     def test_json_is_the_report(

@@ -116,7 +116,8 @@ class TestBuild:
     def test_it_can_be_left_out(self, build: Callable[..., Built], project: ProjectFolder) -> None:
         project.write("app.py", "import not_there" + HANDLER)
         built = build(project, *DEFER, "--no-verify")
-        assert built.report["proof"] is None
+        assert built.report["proof"]["finding"] == "unproven"
+        assert built.report["proof"]["note"] == "--no-verify"
         assert "proof" not in built.report["seconds"]
 
     def test_what_is_deferred_is_not_fetched(
@@ -172,6 +173,17 @@ class TestApps:
         assert built.report["proof"]["finding"] == "unproven"
         assert said in built.report["proof"]["note"]
         assert built.report["warnings"] == []
+
+    def test_what_it_says_is_the_same_in_each_build(
+        self, build: Callable[..., Built], project: ProjectFolder
+    ) -> None:
+        """Files are named by their places in the bundle: here, they are others each time."""
+        project.write("app.py", "open(f'{__file__}.txt')" + HANDLER)
+        first, second = (build(project, *AUTO) for _ in range(2))
+        assert "Could not import the handler, and read what it imports: " in first.err
+        (note,) = first.report["notes"]
+        assert "No such file or directory: '/var/task/app.py.txt'" in note
+        assert first.report["notes"] == second.report["notes"]
 
     @pytest.mark.parametrize(
         ("app", "said"),

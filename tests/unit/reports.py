@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from overflow.limits import megabytes
 from overflow.plan import Outcome, Plan, Strategy, Where, within_tmp
 from overflow.proof import Cold, Finding, Proof
+from overflow.remedies import Means, remedied
 from overflow.report import Failure, Function, Place, Prediction, Report, Row, Sizes, Written
 from overflow.reporting import report_of
 from overflow.trim import Cut, Level, Trimmed
@@ -42,8 +43,9 @@ def report(
     written: Written | None = None,
 ) -> Report:
     """The report of a plan, or of one for distributions of so many MB."""
+    means = Means(runtime_install=True, network=True, trim=Level.SAFE)
     return report_of(
-        plan or plan_of(sizes or {}),
+        remedied(plan or plan_of(sizes or {}), means),
         project=name,
         target=target(python, architecture),
         handler=calls or handler(),
@@ -154,6 +156,19 @@ def packed() -> Report:
     return replace(found, prediction=prediction, proof=proof, trimmed=trimmed)
 
 
+def lazy() -> Report:
+    """The same, of which the start imports one distribution only, and one is fetched."""
+    found = packed()
+    where = {"beta": ("packed", "unpacked on first import"), "gamma": ("deferred", "")}
+    rows = []
+    for one in found.rows:
+        placement, note = where.get(one.name, (one.placement, one.note))
+        compressed = one.compressed if placement == "packed" else 0
+        rows.append(replace(one, placement=placement, note=note, compressed=compressed))
+    sizes = replace(found.sizes, deferred=megabytes(2), on_import=megabytes(143))
+    return replace(found, project="lazy", strategy="auto", rows=tuple(rows), sizes=sizes)
+
+
 def failure(message: str = "pyproject.toml: not valid TOML", *, details: str = "") -> Failure:
     """Why a build ended early."""
     return Failure(
@@ -210,6 +225,7 @@ def hostile_report(text: str, *, rows: int) -> Report:
             bundle=size,
             deferred=0,
             unpacked=0,
+            on_import=0,
         ),
         rows=tuple(replace(one, name=f"{text}{number}") for number in range(rows)),
         written=None,
@@ -227,5 +243,5 @@ def assert_golden(file: str, text: str) -> None:
 
 REPORTS = {"fits": fits, "overflows": overflows, "too-large": too_large}
 
-SAMPLES = {**REPORTS, "packed": packed}
-"""With one of the strategy `pack`."""
+SAMPLES = {**REPORTS, "packed": packed, "lazy": lazy}
+"""With one of the strategy `pack`, and one of `auto`."""

@@ -60,7 +60,7 @@ def test_overflow_stands_on_the_largest_that_is_deferred() -> None:
     ]
     assert found[0].message.splitlines() == [
         "over 200.0 MB: public distributions are deferred",
-        "alpha 1.0 takes 700.0 MB and is installed at cold start (public: on pypi.org)",
+        "alpha 1.0 takes 700.0 MB and is fetched into /tmp (public: on pypi.org)",
     ]
     assert "EphemeralStorage" in found[1].message
     assert "S3" in found[2].message
@@ -94,7 +94,7 @@ def test_too_large_stands_on_what_cannot_be_deferred() -> None:
         "beta 1.0 takes 200.0 MB and is in the bundle (private: other index: evil.example)",
         *(f"to do: {remedy}" for remedy in too_large().remedies),
     ]
-    assert len(one.message.splitlines()) == 5
+    assert len(one.message.splitlines()) == 8
 
 
 def test_too_large_names_as_many_as_it_takes() -> None:
@@ -114,7 +114,7 @@ def test_too_large_for_any_tmp_stands_on_what_is_deferred() -> None:
     plan = plan_of({"a": TMP_MAXIMUM_MB, "b": 20, "c": 1}, kept={"c": "git source"})
     found = annotate(report(plan=plan, lines={"a": on_line(5)}), project_path=".")
     assert [(one.level, one.line) for one in found] == [("error", 5)]
-    assert "a 1.0 takes 10,240.0 MB and is installed at cold start" in found[0].message
+    assert "a 1.0 takes 10,240.0 MB and is fetched into /tmp" in found[0].message
 
 
 def test_too_large_by_the_project_alone_has_no_line() -> None:

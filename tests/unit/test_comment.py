@@ -77,6 +77,7 @@ def test_cold_start_is_held_against_the_base() -> None:
     assert said in comment(head, known(base))
     alone = comment(head, UnknownBase(reason="none"))
     assert f"**Cold start:** 1.50 s predicted{measured}" in alone
+    assert "; on one CPU, 1,769 MB of memory\n" in alone
     assert "Cold start" not in comment(fits(), known(fits()))
 
 

@@ -43,7 +43,7 @@ class Stand:
 
 
 def locked(folder: Path, stand: Stand) -> locking.Locked:
-    return locking.lock_project(folder, uv=cast("Uv", stand), python=PYTHON)
+    return locking.lock_project(folder, uv=cast("Uv", stand), python=PYTHON, kept=True)
 
 
 def test_project_is_read(tmp_path: Path) -> None:

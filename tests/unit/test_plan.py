@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from overflow.limits import TMP_MAXIMUM_MB, megabytes, tmp_needed_mb
-from overflow.plan import TURN_ON, Outcome, Plan, Where, deferrable
+from overflow.plan import Outcome, Plan, Where, deferrable
 from tests.unit.builders import limits, plan_of, private, public
 
 
@@ -90,7 +90,6 @@ def test_run_time_install_off_over_the_limit() -> None:
     plan = plan_of({"alpha": 300}, runtime_install=False)
     assert plan.outcome is Outcome.TOO_LARGE
     assert plan.bound_by == "over the limit of 250.0 MB, and run-time install is off"
-    assert plan.remedies == (TURN_ON,)
     assert deferred(plan) == set()
 
 
@@ -99,12 +98,6 @@ def test_private_ones_alone_are_too_large() -> None:
     plan = plan_of(sizes, kept=dict.fromkeys(["big", "mid", "small", "tiny"], "git source"))
     assert plan.outcome is Outcome.TOO_LARGE
     assert plan.bound_by == "what cannot be deferred takes 272.0 MB, over the limit of 250.0 MB"
-    assert plan.remedies == (
-        (
-            "make the largest that stay smaller, or publish them:"
-            " big (200.0 MB), mid (30.0 MB), small (2.0 MB)"
-        ),
-    )
 
 
 def test_nothing_to_defer_is_too_large() -> None:
@@ -113,19 +106,6 @@ def test_nothing_to_defer_is_too_large() -> None:
         "nothing can be deferred, and all of it takes 261.1 MB, over the limit of 250.0 MB"
     )
     assert plan.support_size == megabytes(0.1)  # no uv is carried for nothing
-
-
-def test_remedies_name_project_files_and_layers() -> None:
-    within = limits(140, 150, layers=100)
-    plan = plan_of({"alpha": 30}, project=120, within=within)
-    assert plan.outcome is Outcome.TOO_LARGE
-    assert plan.remedies == (
-        (
-            "the project's own files take 120.0 MB: leave out what the function does not need with"
-            " --exclude"
-        ),
-        "layers take 100.0 MB of the limit",
-    )
 
 
 def test_layers_that_leave_no_room() -> None:
@@ -147,7 +127,6 @@ def test_overflow_that_no_tmp_can_hold() -> None:
     plan = plan_of({"alpha": TMP_MAXIMUM_MB + 1}, within=limits(tmp=TMP_MAXIMUM_MB))
     assert plan.outcome is Outcome.TOO_LARGE
     assert plan.bound_by == "the overflow of 10,241.0 MB is larger than any /tmp"
-    assert plan.remedies == ("remove distributions, or split the function",)
 
 
 @pytest.mark.parametrize("size", [9_200, 9_400, 9_800, 10_200])

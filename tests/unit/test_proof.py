@@ -8,6 +8,7 @@ import pytest
 
 from overflow.errors import ExitCode
 from overflow.proof import (
+    NOT_WANTED,
     WRITTEN_ALL_THE_SAME,
     Cold,
     Failed,
@@ -110,12 +111,15 @@ def test_where_nobody_knows_the_failure_itself_must_tell(
 def test_sentences() -> None:
     cold = Cold(install=0.25, total=1.0)
     proven = Proof(finding=Finding.PROVEN, cold=cold)
-    assert proven.sentence() == "Started in 1.00 s (0.25 s unpacking, 0.75 s imports)"
+    assert proven.sentence() == "Started in 1.00 s (0.25 s filling /tmp, 0.75 s imports)"
     assert proven.sentence(1.5).endswith("0.75 s imports; 1.50 s predicted)")
     plain = Proof(finding=Finding.PROVEN, cold=Cold(install=0, total=0.5))
     assert plain.sentence() == "Started in 0.50 s"
     assert plain.sentence(0.75) == "Started in 0.50 s (0.75 s predicted)"
-    assert Proof(finding=Finding.UNPROVEN, note="x").sentence() == "Not proven to start"
+    unproven = Proof(finding=Finding.UNPROVEN, problem="KeyError: 'TABLE'", note="x")
+    assert (unproven.sentence(), unproven.remark) == ("Not proven to start", "x")
+    unstarted = Proof(finding=Finding.UNPROVEN, note=NOT_WANTED)
+    assert (unstarted.sentence(), unstarted.remark) == ("Not started (--no-verify)", "")
     broken = Proof(finding=Finding.BROKEN, cold=cold, problem="ImportError: x")
     assert broken.sentence() == "Does not start: ImportError: x"
 
@@ -183,9 +187,10 @@ class TestSlowStarts:
         predicted: float | None = None,
         python: tuple[int, int] = (3, 12),
         storage: int = 512,
+        install: float = 0.0,
     ) -> str:
         found = slow_start_warnings(
-            measured, predicted, python=python, ephemeral_storage_mb=storage
+            measured, predicted, install=install, python=python, ephemeral_storage_mb=storage
         )
         return "".join(found)
 
@@ -197,7 +202,12 @@ class TestSlowStarts:
 
     def test_what_helps(self) -> None:
         said = self.warned(9.0)
-        for words in ("after 10 s", "1,769 MB", "3,538 MB", "SnapStart", "import less"):
+        for words in ("after 10 s", "no less than 1,769 MB", "SnapStart", "import less"):
             assert words in said
+        assert "3,538 MB" not in said, "imports are no shorter on two CPUs"
+        for_tmp = self.warned(9.0, install=7.25)
+        assert "give it 3,538 MB of memory, which is two CPUs (at best, that halves the 7.2 s" in (
+            for_tmp
+        )
         assert "SnapStart" not in self.warned(9.0, python=(3, 11))
         assert "SnapStart" not in self.warned(9.0, storage=576), "it asks for 512 MB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,15 @@ END = {"end": True}
 
 
 def proof(
-    *lines: Any, output: str = "", errors: str = "", ended: str = "it ended with 0", **trial: Any
+    *lines: Any,
+    output: str = "",
+    errors: str = "",
+    ended: str = "it ended with 0",
+    place: Place = PLACE,
+    **trial: Any,
 ) -> Proof:
     content = "\n".join(json.dumps(line) for line in lines).encode()
-    went = Attempt(place=PLACE, said=_lines(content), output=output, errors=errors, ended=ended)
+    went = Attempt(place=place, said=_lines(content), output=output, errors=errors, ended=ended)
     return _proof(went, MANIFEST, Trial(python=Path("python"), tmp_bytes=1, **trial))
 
 
@@ -50,6 +56,17 @@ def test_a_start() -> None:
     assert found.cold is not None
     assert found.cold.total == 0.5
     assert found.cold.install == pytest.approx(0.3), "half of the time it waited for a CPU"
+
+
+def test_files_are_named_by_their_places_in_the_bundle() -> None:
+    """Without isolation, too, where each build has them elsewhere."""
+    place = replace(PLACE, isolated=False)
+    said = f"OSError: {place.root}/state.txt, {place.overflow}/0-alpha"
+    line = {"problem": said, "names": [], "files": [], "missing": [], "trace": said}
+    found = proof(line, place=place, before=said)
+    named = "OSError: /var/task/state.txt, /tmp/_vc_deps_overflow/0-alpha"
+    assert (found.problem, found.trace) == (named, named)
+    assert found.note == f"it stops where it did before bundling: {named}"
 
 
 def test_who_prints_what_the_runtime_prints_gets_no_more_than_there_is() -> None:
@@ -97,7 +114,7 @@ def test_of_a_crash_the_apps_frames_are_shown() -> None:
 def test_a_signal_is_shown_by_its_name_and_compared_by_its_number(before: str | None) -> None:
     found = proof(before=before, ended="it ended with -11")
     assert found.problem == "it was killed by SIGSEGV"
-    assert found.finding is (Finding.UNPROVEN if before else Finding.BROKEN)
+    assert found.finding is Finding.BROKEN
     assert "ended with" not in found.note
 
 

@@ -9,7 +9,7 @@ import pytest
 from overflow.errors import ExitCode
 from overflow.limits import megabytes
 from tests.unit.builders import plan_of
-from tests.unit.reports import REPORTS, fits, overflows, report, too_large
+from tests.unit.reports import REPORTS, fits, lazy, overflows, packed, report, too_large
 
 
 @pytest.mark.parametrize("outcome", REPORTS)
@@ -30,6 +30,20 @@ def test_headlines() -> None:
         "Fits: 101.1 MB of 250.0 MB",
         "Overflows: 54.5 MB in the bundle, 700.0 MB installed at cold start",
         "Too large: 310.5 MB of 210.0 MB",
+    ]
+
+
+def test_headline_says_when_it_is_put_into_tmp() -> None:
+    """What comes on first import is not there after a cold start."""
+    found = lazy()
+    later = replace(found, sizes=replace(found.sizes, on_import=found.sizes.overflow))
+    assert [one.headline for one in (packed(), found, later)] == [
+        "Overflows: 228.4 MB in the bundle, 145.0 MB put into /tmp at cold start",
+        (
+            "Overflows: 228.4 MB in the bundle, 4.0 MB put into /tmp at cold start,"
+            " 143.0 MB on first import"
+        ),
+        "Overflows: 228.4 MB in the bundle, 147.0 MB put into /tmp on first import",
     ]
 
 

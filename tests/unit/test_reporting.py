@@ -7,12 +7,16 @@ from dataclasses import replace
 import pytest
 
 from overflow import __version__
+from overflow.coldstart import brief
 from overflow.limits import megabytes, memory_needed_mb
 from overflow.plan import Outcome
-from overflow.report import Place, Report, Written
-from overflow.reporting import report_of
+from overflow.proof import Cold, Finding, Proof
+from overflow.report import Place, Prediction, Report, Written
+from overflow.reporting import report_of, with_start
+from overflow.summary import to_markdown
+from overflow.text import to_text
 from tests.unit.builders import handler, limits, plan_of, target
-from tests.unit.reports import HOSTILE
+from tests.unit.reports import HOSTILE, fits, overflows
 
 PLAN = plan_of(
     {"alpha": 700, "beta": 5, "gamma": 12},
@@ -68,6 +72,39 @@ def test_memory_is_of_all_that_is_installed_and_what_overflows() -> None:
     assert reported().function.memory_mb == needed
     assert memory_needed_mb(megabytes(100), overflow=1) > memory_needed_mb(
         megabytes(100), overflow=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("install", "imports", "memory"), [(0.0, 2.0, 256), (0.0, 9.0, 1_769), (5.0, 4.0, 3_538)]
+)
+def test_memory_is_what_the_warning_of_a_slow_start_says(
+    install: float, imports: float, memory: int
+) -> None:
+    cold = Cold(install=install, total=install + imports)
+    found = with_start(
+        fits(),
+        target=target(),
+        prediction=None,
+        proof=Proof(finding=Finding.PROVEN, cold=cold),
+    )
+    assert found.function.memory_mb == memory
+    assert [f"{memory:,} MB" in one for one in found.plan_warnings] == [True] * (memory > 256)
+
+
+def test_of_a_slow_installation_is_warned_although_imports_are_not_known() -> None:
+    prediction = Prediction(client=0.5, install=6.0, execute=0.0, compile=0.0, later=0.0)
+    found = with_start(overflows(), target=target(), prediction=prediction, proof=None)
+    (warning,) = (one for one in found.plan_warnings if "cold start takes" in one)
+    assert "takes 6.5 s before anything is imported, as predicted on one CPU" in warning
+    assert found.function.memory_mb == 3_538
+    assert "Cold start: 6.50 s without imports predicted on one CPU." in to_text(found)
+    shown = to_markdown(found)
+    assert "| Imports | not recorded |" in shown
+    assert "| **Init** | **6.50 s without imports** |" in shown
+    assert "At first use" not in shown
+    assert brief(found, found).startswith(
+        "**Cold start:** 6.50 s without imports predicted (base: 6.50 s without imports)"
     )
 
 

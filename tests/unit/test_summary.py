@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from overflow.limits import megabytes
+from overflow.proof import NOT_WANTED, Finding, Proof
 from overflow.summary import BUDGET, failure_to_markdown, percent, snippet, to_markdown
+from overflow.text import to_text
 from overflow.trim import Cut, Level, Trimmed
 from tests.unit.builders import limits, plan_of
 from tests.unit.reports import (
@@ -33,6 +35,13 @@ if TYPE_CHECKING:
 GITHUB = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 HARMFUL = st.text(alphabet="|`<>@#\n\r []()!*_~\\&$:;/.-+=1wé\u202e\x1b\U0001f4a3", max_size=60)
+
+
+def test_a_bundle_that_was_not_started_is_said_to_be_so() -> None:
+    """To a reader of the summary and of the terminal, in the same words."""
+    found = replace(fits(), proof=Proof(finding=Finding.UNPROVEN, note=NOT_WANTED))
+    for shown in (to_markdown(found), to_text(found)):
+        assert "\nNot started (--no-verify).\n" in shown
 
 
 def many() -> Report:

@@ -118,6 +118,7 @@ REPORT = st.builds(
         bundle=COUNT,
         deferred=COUNT,
         unpacked=COUNT,
+        on_import=COUNT,
     ),
     rows=st.lists(ROWS, max_size=4).map(tuple),
     written=st.none() | WRITTEN,
