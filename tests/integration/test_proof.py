@@ -220,7 +220,7 @@ class TestApps:
         [
             ("import not_there", "No module named 'not_there'"),
             ("open(__file__ + '.x', 'w')", "Read-only file system"),
-            ("import os\nos.kill(os.getpid(), 11)", "it ended with -11"),
+            ("import os\nos.kill(os.getpid(), 11)", "it was killed by SIGSEGV"),
         ],
     )
     def test_what_no_setting_would_have_helped_is_broken_as_it_was_before(

@@ -207,7 +207,7 @@ class TestBrokenStarts:
         self, start: Callable[..., LambdaRun], build: Callable[..., Built], project: ProjectFolder
     ) -> None:
         project.write("app.py", "import not_there\ndef handler(event, context): pass\n")
-        run = start(build(project).bundle, [IMPORTS])
+        run = start(build(project, "--no-verify").bundle, [IMPORTS])
         assert run.init_error is not None
         assert run.init_error["errorType"] == "Runtime.ImportModuleError"
         assert "not_there" in run.init_error["errorMessage"]
