@@ -218,10 +218,15 @@ class Appraisal:
 
     def modules(self, at: int) -> list[str]:
         """The modules whose bytecode goes with the group."""
-        if not self.with_bytecode:
-            return []
+        return self._modules[at] if self.with_bytecode else []
+
+    @cached_property
+    def _modules(self) -> list[list[str]]:
         wanted = self.recording.all
-        return [path for path in self.python_files(at) if f"{VENDOR_FOLDER}/{path}" in wanted]
+        return [
+            [path for path in self.python_files(at) if f"{VENDOR_FOLDER}/{path}" in wanted]
+            for at in range(len(self.groups))
+        ]
 
     def _sources(self, at: int, paths: Iterable[str], *, packed: bool) -> dict[str, Path]:
         """Files by where they will lie."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from overflow.cache import Cache
 
-BATCH = 256 * 1024
+BATCH = 1024 * 1024
 """Bytes of small files that one thread takes at a time: handing over costs as much as they do."""
 
 BUFFER = 1024 * 1024
@@ -165,7 +165,7 @@ def _large(member: Member, cache: Cache) -> Iterator[Callable[[], list[_Piece]]]
 def _deflate_batch(batch: list[Member], cache: Cache) -> list[_Piece]:
     contents = []
     for member in batch:
-        with open(member.path, "rb") as stream:
+        with open(member.path, "rb", buffering=0) as stream:
             contents.append(stream.read())
     done = contents if batch[0].stored else deflate(contents, cache)
     return [

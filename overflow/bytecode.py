@@ -74,7 +74,8 @@ class Compiler:
         return {name: Compiled(content=content) for name, content in known.items() if content}
 
     def _key(self, name: str, source: Path) -> str:
-        digest = hashlib.sha256(source.read_bytes())
+        with open(source, "rb", buffering=0) as stream:  # noqa: PTH123 - a hot path
+            digest = hashlib.sha256(stream.read())
         digest.update(f"\0{name}\0{self._identity}".encode())
         return digest.hexdigest()
 

@@ -46,7 +46,8 @@ class Cache:
         if self.folder is None:
             return None
         try:
-            with open(f"{self.folder}/{kind}/{key}", "rb") as stream:  # noqa: PTH123 - a hot path
+            path = f"{self.folder}/{kind}/{key}"
+            with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 - a hot path
                 checksum = stream.read(CHECKSUM)
                 content = stream.read()
                 _note_use(stream.fileno())
