@@ -7,15 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from overflow.errors import BundleFault, Fault
-from overflow.limits import (
-    INIT_SECONDS,
-    INIT_WARNING_SECONDS,
-    INSTALL_WARNING_SECONDS,
-    MEMORY_OF_ONE_CPU_MB,
-    MEMORY_OF_TWO_CPUS_MB,
-    SNAPSTART_PYTHON,
-    TMP_DEFAULT_MB,
-)
 
 ALIKE = 200
 """Characters of two messages that are compared: a recording keeps no more than 300."""
@@ -30,6 +21,9 @@ SIGNALS = {4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11
 """Those that end a process which does not ask for it (signal(7) of Linux)."""
 
 NO_NETWORK = "there is no network"
+MOUNTED = "/mnt/"
+"""Where functions have file systems of their own (AWS Lambda: EFS), and this start has none."""
+
 READ_ONLY = "Read-only file system"
 """As the kernel says it of /var/task, and the recorder of the project's copy."""
 
@@ -38,17 +32,16 @@ OURS = frozenset("InstallError HandlerError".split())
 """Exceptions that say that something of the bundle is missing or damaged; ours say nothing else."""
 
 LAMBDAS_OWN = frozenset(
-    "awslambdaric boto3 botocore dateutil jmespath s3transfer six snapshot_restore_py"
-    " urllib3".split()
+    "awslambdaric boto3 botocore dateutil jmespath s3transfer simplejson six"
+    " snapshot_restore_py urllib3".split()
 )
 """Modules that Lambda has beside the bundle (AWS Lambda: Python runtimes), and others need not."""
 
-SHARED = 1.0
-"""Seconds of filling /tmp that are worth a second CPU: all CPUs take part in that."""
-
 NOT_WANTED = "--no-verify"
 DEFERRED = "what is deferred comes from the network: run `overflow verify DIR` to prove it"
-WRITTEN_ALL_THE_SAME = "`--no-verify` writes the bundle all the same"
+WRITTEN_ALL_THE_SAME = (
+    "`--no-verify` writes the bundle all the same, say where a setting of the function avoids this"
+)
 OTHER_MACHINE = "this machine cannot start what is for {}"
 EARLIER = "as measured by an earlier build of the same bundle"
 WITHOUT = "without isolation: {}"
@@ -200,7 +193,9 @@ def judge(
         elsewhere = _elsewhere(failed, layers=layers)
         if before != "" and elsewhere:
             return Finding.UNPROVEN, NOT_HERE.format(elsewhere)
-        may_not_in_lambda = layers or not _would_stop_anywhere(failed)
+        if _misses_a_file(failed, (MOUNTED,)):
+            return Finding.UNPROVEN, IN_ITS_OWN_CODE.format(failed.problem)
+        may_not_in_lambda = layers or not _would_stop_anywhere(failed, inside)
         if before and _alike(before, failed) and may_not_in_lambda:
             return Finding.UNPROVEN, AS_BEFORE.format(failed.problem)
         if before != "" and not _is_of_the_bundle(failed, inside):
@@ -208,11 +203,16 @@ def judge(
     return Finding.BROKEN, ""
 
 
-def _would_stop_anywhere(failed: Failed) -> bool:
-    """Whether no setting, network or account would have helped: it stops in Lambda, too."""
+def _would_stop_anywhere(failed: Failed, inside: tuple[str, ...]) -> bool:
+    """Whether hardly a setting, and no network or account, would have helped."""
     # Minus: a signal ended it, as native code that does not fit does.
     is_crash = failed.problem.startswith(ENDED.format("-"))
-    return failed.kind in IMPORTS or is_crash or READ_ONLY in failed.problem
+    is_write = READ_ONLY in failed.problem and _misses_a_file(failed, inside)
+    return failed.kind in IMPORTS or is_crash or is_write
+
+
+def _misses_a_file(failed: Failed, folders: tuple[str, ...]) -> bool:
+    return any(file.startswith(folders) for file in failed.missing)
 
 
 def _alike(before: str, failed: Failed) -> bool:
@@ -242,10 +242,12 @@ def _elsewhere(failed: Failed, *, layers: bool) -> str:
 
 def _is_of_the_bundle(failed: Failed, inside: tuple[str, ...]) -> bool:
     """Whether it is no setting, no network and no account that is wanting."""
-    if _would_stop_anywhere(failed) or failed.problem.startswith(TOOK_OVER.partition("{")[0]):
+    if _would_stop_anywhere(failed, inside) or failed.problem.startswith(
+        TOOK_OVER.partition("{")[0]
+    ):
         return True
     first = next((file for file in failed.files if file.startswith(inside)), "")
-    return "/_overflow/" in first or any(file.startswith(inside) for file in failed.missing)
+    return "/_overflow/" in first or _misses_a_file(failed, inside)
 
 
 def for_people(text: str) -> str:
@@ -255,44 +257,3 @@ def for_people(text: str) -> str:
         return f"it was killed by {SIGNALS.get(int(match[1]), f'signal {match[1]}')}"
 
     return re.sub(ENDED.format(r"-(\d{1,3})\b"), killed, text)
-
-
-def slow_start_warnings(
-    measured: float | None,
-    predicted: float | None,
-    *,
-    install: float,
-    python: tuple[int, int],
-    ephemeral_storage_mb: int,
-    without_imports: bool = False,
-) -> tuple[str, ...]:
-    """What to do about a cold start of so many seconds on one CPU; nothing where it is short.
-
-    install: seconds of it in which what overflows is put into /tmp. without_imports: predicted has
-    nothing else.
-    """
-    known = [seconds for seconds in (measured, predicted) if seconds is not None]
-    most = INSTALL_WARNING_SECONDS if without_imports else INIT_WARNING_SECONDS
-    if not known or max(known) <= most:
-        return ()
-    taken = f"{measured:.1f} s" if measured is not None else f"{max(known):.1f} s, as predicted"
-    if without_imports:
-        taken = f"{max(known):.1f} s before anything is imported, as predicted"
-    if measured is not None and predicted is not None:
-        taken += f" ({predicted:.1f} s predicted)"
-    memory = f"{memory_of_slow_start_mb(install):,} MB of memory"
-    if install >= SHARED:
-        gain = f"at best, that halves the {install:.1f} s of it for /tmp, and no imports"
-        remedies = [f"give it {memory}, which is two CPUs ({gain})"]
-    else:
-        remedies = [f"give it no less than {memory}, which is one CPU (two help no imports)"]
-    if python >= SNAPSTART_PYTHON and ephemeral_storage_mb <= TMP_DEFAULT_MB:
-        remedies.append("turn on SnapStart")
-    remedies.append("import less at start")
-    limit = f"Lambda ends an init after {INIT_SECONDS} s"
-    return (f"a cold start takes {taken} on one CPU, and {limit}: {', '.join(remedies)}",)
-
-
-def memory_of_slow_start_mb(install: float) -> int:
-    """The least memory, in MB, for a start that is slow on one CPU; install: see above."""
-    return MEMORY_OF_TWO_CPUS_MB if install >= SHARED else MEMORY_OF_ONE_CPU_MB

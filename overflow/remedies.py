@@ -22,7 +22,8 @@ TURN_ON = (
 )
 
 FETCH = "drop --no-network: {} that an index has can then be fetched by the function"
-AUTO = "use --strategy auto: {} that an index has can then be fetched by the function"
+AUTO = "use --strategy auto{}: {} that an index has can then be fetched by the function"
+OFFLINE = ", without --no-network"
 COMPRESS = "use --strategy auto: it can carry compressed what cannot be deferred"
 BUILTIN = "use --installer builtin: most of the {} of runtime support is uv, which it does without"
 TRIM = (
@@ -81,12 +82,15 @@ def _other_ways(plan: Plan, means: Means) -> Iterator[str]:
         if _carried(plan) > plan.limits.limit // 10:
             yield COMPRESS
         return
-    fetchable = in_megabytes(sum(one.size for one in plan.placements if _is_fetchable(one)))
-    if any(map(_is_fetchable, plan.placements)):
-        if plan.strategy is Strategy.PACK:
-            yield AUTO.format(fetchable)
-        elif not means.network:
-            yield FETCH.format(fetchable)
+    fetchable = [one for one in plan.placements if _is_fetchable(one)]
+    freed = sum(one.compressed or one.size for one in fetchable)
+    if freed <= plan.limits.limit // 10:
+        return
+    size = in_megabytes(sum(one.size for one in fetchable))
+    if plan.strategy is Strategy.PACK:
+        yield AUTO.format("" if means.network else OFFLINE, size)
+    elif not means.network:
+        yield FETCH.format(size)
 
 
 def _staying(plan: Plan) -> Iterator[str]:

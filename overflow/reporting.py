@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from overflow import __version__
 from overflow.generated import TRAMPOLINE
 from overflow.limits import memory_needed_mb
-from overflow.proof import memory_of_slow_start_mb, slow_start_warnings
 from overflow.report import Function, Report, Row, Sizes
+from overflow.slowness import memory_of_slow_start_mb, slow_start_warnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

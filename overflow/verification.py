@@ -15,11 +15,12 @@ from overflow.elf import read_shared_object
 from overflow.errors import InputFault
 from overflow.limits import megabytes, tmp_needed_mb
 from overflow.process import child_environment, run
-from overflow.proof import LONGEST, Finding, Proof, slow_start_warnings
+from overflow.proof import LONGEST, Finding, Proof
 from overflow.proving import prove, read_manifest
 from overflow.pythons import find_python
 from overflow.report import BUNDLE
 from overflow.runtime.manifest import MANIFEST_FILE, PACKED_FOLDER, VENDOR_FOLDER
+from overflow.slowness import slow_start_warnings
 from overflow.target import MACHINES, Target, choose_python
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
         others = f", and {len(more)} more" if more else ""
         return _altered(
             f"{source} has the bytecode of another source{others}",
-            f"Python runs the bytecode: remove {bytecode}{others}, or build again",
+            f"Python runs the bytecode: remove {bytecode}{others}, or build without",
         )
     trial = Trial(
         python=python,

@@ -16,8 +16,8 @@ from overflow.proof import (
     Proof,
     for_people,
     judge,
-    slow_start_warnings,
 )
+from overflow.slowness import slow_start_warnings
 
 INSIDE = ("/var/task/", "/tmp/_vc_deps_overflow/")
 READ_ONLY = "OSError: [Errno 30] Read-only file system: '/var/task/x'"
@@ -46,7 +46,6 @@ def test_what_could_be_imported_before_is_the_bundles_fault(problem: str) -> Non
         ("KeyError: 'TABLE'", NO_MODULE, "broken"),
         (NO_MODULE, NO_MODULE, "broken"),
         ("SyntaxError: x", "SyntaxError: x", "broken"),
-        ("OSError: [Errno 30] Read-only file system: '/w/x'", READ_ONLY, "broken"),
         ("ModuleNotFoundError: No module named 'y'", NO_MODULE, "broken"),
         ("ImportError: /a/b/c.so: bad", "ImportError: /var/task/_vendor/c.so: bad", "broken"),
         ("OSError: [Errno 101] there is no network while", "gaierror: [Errno -3] x", "unproven"),
@@ -62,6 +61,22 @@ def test_what_stopped_in_the_same_way_before_proves_nothing(
     before: str, problem: str, expected: str
 ) -> None:
     assert finding(problem, before=before) == expected
+
+
+@pytest.mark.parametrize(
+    ("missing", "before", "expected"),
+    [
+        ("/var/task/x", READ_ONLY, "broken"),
+        ("/var/task/x", None, "broken"),
+        ("/opt/x", READ_ONLY, "unproven"),
+        ("/mnt/efs/x", READ_ONLY, "unproven"),
+        ("/mnt/efs/x", "", "unproven"),
+    ],
+)
+def test_what_is_written_to_the_bundle_is_broken_and_mounts_are_not_here(
+    missing: str, before: str | None, expected: str
+) -> None:
+    assert finding(READ_ONLY, before=before, missing=(missing,)) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,7 +170,7 @@ def test_the_hint_is_for_what_was_asked(problem: str, remedy: str) -> None:
     assert alone is not None
     assert built is not None
     assert alone.hint.startswith(remedy)
-    assert built.hint == f"{alone.hint}; `--no-verify` writes the bundle all the same"
+    assert built.hint == f"{alone.hint}; {WRITTEN_ALL_THE_SAME}"
 
 
 def test_what_is_missing_before_and_after_is_warned_of() -> None:
