@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from overflow.tree import Tree
 
 RECORD = re.compile(r"[^/]+\.dist-info/RECORD")
-SHA256 = re.compile(r"sha256=[\w-]{43}$")
-"""Of a file, as RECORDs have it (urlsafe-base64-nopad)."""
+ROW = re.compile(r"^([^\",\r\n]+),sha256=[\w-]{43},", re.MULTILINE)
+"""Of a file with its hash, as RECORDs have it (urlsafe-base64-nopad)."""
 
 
 def identity(project: Tree, measurement: Measurement, asked: object) -> str:
@@ -51,13 +51,8 @@ def _hashed(measurement: Measurement, one: Distribution) -> set[str]:
     Paths in quotes stay so, and are then none of its files'.
     """
     records = [path for path in one.files if RECORD.fullmatch(path)]
-    lines = [line for path in records for line in _lines(measurement.root / path)]
-    rows = (line.rsplit(",", 2) for line in lines)
-    return {row[0] for row in rows if len(row) == 3 and SHA256.match(row[1])} - {*records}
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").split("\n")
+    texts = ((measurement.root / path).read_bytes().decode(errors="replace") for path in records)
+    return {path for text in texts for path in ROW.findall(text)} - {*records}
 
 
 def _hash(path: Path) -> str:
