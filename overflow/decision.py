@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from overflow.limits import Limits
     from overflow.measure import Distribution, Measurement
     from overflow.report import Prediction
+    from overflow.runtime.manifest import Group as RuntimeGroup
     from overflow.startup import Recording
     from overflow.target import Target
     from overflow.tree import Tree
@@ -201,26 +202,40 @@ def _packed(
         groups=groups,
         info=scales.info(chosen.leaving),
     )
-    crates = tuple(scales.crates(chosen.packed).values())
-    plan = Plan(
-        outcome=Outcome.FITS,
-        strategy=question.strategy,
-        placements=_placements(scales, chosen, verdicts),
-        project_size=question.project_size,
-        support_size=generated.size,
-        limits=question.limits,
-        unpacked_size=sum(crate.unpacked for crate in crates),
-        on_import_size=sum(one.size for one in groups if one.provides is not None),
-        installed_by=InstalledBy.BUILTIN,
-        bound_by="",
-    )
+    placements = _placements(scales, chosen, verdicts)
+    plan = _plan(question, placements, generated.size, groups)
     bytecode = budget.bytecode(chosen.packed, chosen.fetched)
     left = question.most - plan.bundle_size - _total(bytecode)
     bytecode |= budget.more_bytecode(chosen.packed, chosen.fetched, bytecode, left)
     plan = packed_plan(replace(plan, bytecode_size=_total(bytecode)))
     prediction = _prediction(question, scales, chosen, plan, bytecode, budgets)
     return Decision(
-        plan=plan, generated=generated, crates=crates, bytecode=bytecode, prediction=prediction
+        plan=plan,
+        generated=generated,
+        crates=tuple(scales.crates(chosen.packed).values()),
+        bytecode=bytecode,
+        prediction=prediction,
+    )
+
+
+def _plan(
+    question: Question,
+    placements: tuple[Placement, ...],
+    support_size: int,
+    groups: Sequence[RuntimeGroup],
+) -> Plan:
+    """The plan without bytecode, and without a look at the limit; groups: those of the manifest."""
+    return Plan(
+        outcome=Outcome.FITS,
+        strategy=question.strategy,
+        placements=placements,
+        project_size=question.project_size,
+        support_size=support_size,
+        limits=question.limits,
+        unpacked_size=sum(one.size for one in groups if not one.wheels),
+        on_import_size=sum(one.size for one in groups if one.provides is not None),
+        installed_by=InstalledBy.BUILTIN,
+        bound_by="",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from overflow.costs import CLIENT, FETCH, fetching, installing
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from overflow.classify import Verdict
+    from overflow.grouping import Group
     from overflow.measure import Distribution
     from overflow.plan import Plan
 
@@ -40,17 +42,7 @@ def answer(
 
     uvs = {name for name, one in verdicts.items() if one.is_public and not is_builtin}
     groups = group(distributions, lambda one: _NOWHERE if one.name in uvs else search_folders(one))
-    sizes = {one.name: one.size for one in distributions}
-
-    def generated(names: Collection[str]) -> Generated:
-        return generate(
-            target=question.target,
-            handler=question.handler,
-            deferred=[one for one in distributions if one.name in names and not is_builtin],
-            verdicts=verdicts,
-            groups=fetched(groups, names, sizes, verdicts) if is_builtin else (),
-        )
-
+    generated = partial(_generated, question, distributions, verdicts, groups)
     plan = decide(
         distributions,
         verdicts=verdicts,
@@ -66,6 +58,25 @@ def answer(
         plan=plan,
         generated=generated({place.name for place in plan.deferred}),
         prediction=_prediction(plan, distributions),
+    )
+
+
+def _generated(
+    question: Question,
+    distributions: Sequence[Distribution],
+    verdicts: Mapping[str, Verdict],
+    groups: Sequence[Group],
+    names: Collection[str],
+) -> Generated:
+    """What a bundle has of overflow that defers these names."""
+    is_builtin = question.installed_by is InstalledBy.BUILTIN
+    sizes = {one.name: one.size for one in distributions}
+    return generate(
+        target=question.target,
+        handler=question.handler,
+        deferred=[one for one in distributions if one.name in names and not is_builtin],
+        verdicts=verdicts,
+        groups=fetched(groups, names, sizes, verdicts) if is_builtin else (),
     )
 
 

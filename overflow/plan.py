@@ -190,17 +190,24 @@ def decide(
         return resident
     if not runtime_install:
         return _all_vendored(resident)
-    deferring = replace(
-        resident,
-        outcome=Outcome.OVERFLOWS,
-        placements=_placements(distributions, verdicts, leaving, notes),
-        support_size=support_of(leaving),
-        bound_by=f"over {in_megabytes(most)}: public distributions are deferred",
-    )
+    placements = _placements(distributions, verdicts, leaving, notes)
+    deferring = _deferring(resident, placements, support_of(leaving), most)
     if not leaving or resident.bundle_size <= limits.limit < deferring.bundle_size:
         # An installer takes room: where it is the straw that breaks the limit, better without it.
         return _checked(resident, why="nothing can be deferred, and all of it")
     return _checked(deferring, why="what cannot be deferred")
+
+
+def _deferring(
+    resident: Plan, placements: tuple[Placement, ...], support_size: int, most: int
+) -> Plan:
+    return replace(
+        resident,
+        outcome=Outcome.OVERFLOWS,
+        placements=placements,
+        support_size=support_size,
+        bound_by=f"over {in_megabytes(most)}: public distributions are deferred",
+    )
 
 
 def _placements(

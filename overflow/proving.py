@@ -21,6 +21,7 @@ from overflow.attempt import (
 )
 from overflow.culprit import RECORDS, culprit, title_of
 from overflow.generated import TRAMPOLINE
+from overflow.identity import binary_of
 from overflow.limits import RUNTIMES, megabytes
 from overflow.manifests import manifest_from_json
 from overflow.proof import (
@@ -123,11 +124,8 @@ def prove_once(bundle: Path, trial: Trial, tools: Tools, *, work: Path, sha256: 
 
 
 def _key(trial: Trial, sha256: str) -> str:
-    binary = trial.python.resolve()
-    status = binary.stat()
     programs = [path.read_text(encoding="utf-8") for path in (ISOLATION, STARTER)]
-    python = [str(binary), status.st_size, status.st_mtime_ns]
-    content = [sha256, python, trial.tmp_bytes, trial.modules, programs]
+    content = [sha256, binary_of(trial.python), trial.tmp_bytes, trial.modules, programs]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 

@@ -77,12 +77,7 @@ def record(
     """
     if machine != platform.machine():
         return read_start(subject, NOT_HERE.format(machine))
-    wanted = {
-        "handler": subject.handler.name,
-        "interface": subject.handler.interface,
-        "modules": sorted(subject.library().demanded(subject.handler.module)),
-        "seconds": SECONDS,
-    }
+    wanted = _wanted(subject)
     passed = {name: value for name, value in environ.items() if name in PASSED_TO_APPS}
     programs = [path.read_text(encoding="utf-8") for path in PROGRAMS]
     asked = [programs, wanted, passed, binary_of(python)]
@@ -105,6 +100,16 @@ def record(
         said = b"\n".join([said, *(more for _, more in again)])
     cache.put(KIND, key, said)
     return _shortest(subject, said) or heard
+
+
+def _wanted(subject: Subject) -> dict[str, object]:
+    """What the recorder is to import, and within how many seconds."""
+    return {
+        "handler": subject.handler.name,
+        "interface": subject.handler.interface,
+        "modules": sorted(subject.library().demanded(subject.handler.module)),
+        "seconds": SECONDS,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -323,28 +323,20 @@ SAME = {
         """,
         set(),
     ),
-    "a process that is spawned": (
-        """
-        import importlib, multiprocessing
-        process = multiprocessing.get_context('spawn').Process
-        child = process(target=importlib.import_module, args=('alpha',))
-        child.start()
-        child.join()
-        result = child.exitcode
-        """,
-        set(LAZY),
-    ),
-    "a process of a fork server": (
-        """
-        import importlib, multiprocessing
-        process = multiprocessing.get_context('forkserver').Process
-        child = process(target=importlib.import_module, args=('alpha',))
-        child.start()
-        child.join()
-        result = child.exitcode
-        """,
-        set(LAZY),
-    ),
+    **{
+        f"a process by {method}": (
+            f"""
+            import importlib, multiprocessing
+            process = multiprocessing.get_context({method!r}).Process
+            child = process(target=importlib.import_module, args=('alpha',))
+            child.start()
+            child.join()
+            result = child.exitcode
+            """,
+            set(LAZY),
+        )
+        for method in ("spawn", "forkserver")
+    },
     "distributions of another path": (
         """
         from importlib import metadata as m
