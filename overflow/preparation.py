@@ -12,7 +12,7 @@ from overflow.handler import Handler, find_handler
 from overflow.limits import in_megabytes
 from overflow.measure import Measurement, measure
 from overflow.plan import Strategy
-from overflow.rehearsal import record
+from overflow.rehearsal import FIRST, record
 from overflow.runtime.manifest import VENDOR_FOLDER
 from overflow.startup import Recording, Subject, read_start
 from overflow.stripping import find_stripper
@@ -128,7 +128,7 @@ def _in_the_bundle(recording: Recording, work: Path, site_packages: Path) -> Rec
     places = {
         f"{work.resolve()}/task": TASK,
         str(site_packages): f"{TASK}/{VENDOR_FOLDER}",
-        f"{work.resolve()}/first/tmp": "/tmp",
+        f"{work.resolve()}/{FIRST}/tmp": "/tmp",
     }
 
     def moved(text: str) -> str:

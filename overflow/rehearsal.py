@@ -57,6 +57,9 @@ NOT_KNOWN = "what start-up imports was read and not recorded: {}"
 ENDED = "it ended with {}"
 NOT_IMPORTED = "the handler could not be imported here, and what it imports was read, too: {}"
 
+FIRST = "first"
+"""The folder of the first rehearsal, whose words are the ones that are told."""
+
 KIND = "recordings"
 """What the cache knows them as; beside them, the recorder keeps code that it has compiled."""
 
@@ -87,7 +90,7 @@ def record(
         return known
     stage = _Stage(folder=work.resolve(), python=python, passed=passed)
     stage.prepare(subject, cache.place("code"))
-    exit_code, said = stage.rehearse("first", wanted)
+    exit_code, said = stage.rehearse(FIRST, wanted)
     heard = _heard(subject, said)
     if heard is None:
         problem = ENDED.format(exit_code)

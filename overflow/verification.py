@@ -98,7 +98,7 @@ def _started(bundle: Path, manifest: Manifest, tools: Tools, tmp_bytes: int) -> 
         others = f", and {len(more)} more" if more else ""
         return _altered(
             f"{source} has the bytecode of another source{others}",
-            f"Python runs the bytecode: remove {bytecode}{others}, or build without",
+            f"Python runs the bytecode: remove {bytecode}{others}, or build again without it",
         )
     trial = Trial(
         python=python,
